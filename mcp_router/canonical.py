@@ -1,0 +1,119 @@
+"""Canonical JSON (RFC 8785) and its digest: one text for one value, on every machine.
+
+Before the RFC's rules, strings are brought to Unicode NFC and integers beyond 2^53 - 1 become
+strings, because a reader in another language would round them.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import unicodedata
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import TypeAlias
+
+JsonValue: TypeAlias = (
+    "None | bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue]"
+)
+
+_SAFE_INTEGER = 2**53 - 1
+
+
+def plain(value: object) -> JsonValue:
+    """Return dataclasses, enums and tuples as plain JSON data, without what is None.
+
+    Raises:
+        TypeError: the value holds something that JSON has no form for.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {name: plain(item) for name, item in pairs if item is not None}
+
+    if isinstance(value, Enum):
+        return plain(value.value)
+
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+
+    if isinstance(value, Sequence | frozenset | set):
+        items = [plain(item) for item in value]
+        return sorted(items, key=str) if isinstance(value, frozenset | set) else items
+
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def canonical_json(value: JsonValue) -> str:
+    """Return the one canonical text of `value`.
+
+    >>> canonical_json({"b": 1.0, "a": "e\\u0301"})
+    '{"a":"é","b":1}'
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+
+    if isinstance(value, str):
+        return json.dumps(unicodedata.normalize("NFC", value), ensure_ascii=False)
+
+    if isinstance(value, int):
+        return str(value) if abs(value) <= _SAFE_INTEGER else f'"{value}"'
+
+    if isinstance(value, float):
+        return _number(value)
+
+    if isinstance(value, Mapping):
+        pairs = sorted(
+            ((unicodedata.normalize("NFC", name), item) for name, item in value.items()),
+            key=lambda pair: pair[0].encode("utf-16-be"),
+        )
+        return "{%s}" % ",".join(f"{canonical_json(k)}:{canonical_json(v)}" for k, v in pairs)
+
+    return "[%s]" % ",".join(canonical_json(item) for item in value)
+
+
+def digest(value: JsonValue) -> str:
+    """Return the SHA-256 of the canonical text, in hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _number(value: float) -> str:
+    """Write a float as ECMAScript does (RFC 8785, 3.2.2.3)."""
+    if not math.isfinite(value):
+        raise ValueError("canonical JSON has no infinity and no NaN")
+
+    if value == 0:
+        return "0"
+
+    sign = "-" if value < 0 else ""
+    mantissa, exponent = f"{abs(value)!r}".lower(), 0
+
+    if "e" in mantissa:
+        mantissa, tail = mantissa.split("e")
+        exponent = int(tail)
+
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    point = len(whole) + exponent - (len(whole + fraction) - len((whole + fraction).lstrip("0")))
+    digits = digits.rstrip("0")
+    return sign + _place(digits, point)
+
+
+def _place(digits: str, point: int) -> str:
+    """Put the decimal point of 0.digits x 10^point where ECMAScript puts it."""
+    if len(digits) <= point <= 21:
+        return digits + "0" * (point - len(digits))
+
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+
+    if -6 < point <= 0:
+        return f"0.{'0' * -point}{digits}"
+
+    head = digits[0] + (f".{digits[1:]}" if len(digits) > 1 else "")
+    return f"{head}e{'+' if point > 0 else '-'}{abs(point - 1)}"

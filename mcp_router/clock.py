@@ -1,0 +1,35 @@
+"""Time as an argument: nothing below the faces reads a clock of its own."""
+
+import time
+from typing import Protocol
+
+import anyio
+
+
+class Clock(Protocol):
+    """Wall time for records, monotonic time for deadlines, and waiting."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds since the epoch, for timestamps that people read."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never go backwards, for deadlines and latencies."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; cancellable."""
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now_ms(self) -> int:
+        """Return the wall clock in milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic_s(self) -> float:
+        """Return the monotonic clock in seconds."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait in real time."""
+        await anyio.sleep(seconds)

@@ -1,0 +1,48 @@
+"""One send to one target, and what it left behind."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mcp_router.domain.completion import Usage
+
+
+class Evidence(StrEnum):
+    """What is known of the effect after an attempt: the rows of the fallback law."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not_applied"
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """Why an attempt ended as it did."""
+
+    OK = "ok"
+    REFUSED = "refused"  # no connection, or TLS failed: no request byte left
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    RATE_LIMITED = "rate_limited"
+    UNAUTHORIZED = "unauthorized"
+    REJECTED = "rejected"  # a 4xx that proves the request was not applied
+    NOT_FOUND = "not_found"
+    CHANGED = "changed"  # a precondition no longer holds (409)
+    EXISTS = "exists"  # a unique key is taken: the write was applied before
+    QUOTA = "quota"
+    SERVER_ERROR = "server_error"
+    GARBLED = "garbled"
+    REDIRECTED = "redirected"
+    OVER_BUDGET = "over_budget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """The trace of one send, as the record keeps it."""
+
+    target: str
+    evidence: Evidence
+    reason: Reason
+    latency_ms: int
+    cost_microusd: int = 0
+    status: int | None = None
+    usage: Usage | None = None
+    model: str | None = None

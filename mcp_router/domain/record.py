@@ -1,0 +1,50 @@
+"""The one row that the decision log keeps for a call."""
+
+from dataclasses import dataclass
+
+from mcp_router.domain.attempt import Attempt
+from mcp_router.domain.decision import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswer:
+    """What the log keeps of a completion: never its text."""
+
+    model: str
+    finish_reason: str
+    input_tokens: int
+    output_tokens: int
+    tool_calls: int
+    price_table: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Everything an auditor may ask of one call; `outcome` is `ok`, an action's, or `error`."""
+
+    decision_id: str
+    at_ms: int
+    tenant: str
+    principal: str
+    transport: str
+    tool: str
+    outcome: str
+    latency_ms: int
+    client: str | None = None
+    run_id: str | None = None
+    ticket_id: str | None = None
+    decision: Decision | None = None
+    attempts: tuple[Attempt, ...] = ()
+    target: str | None = None
+    cost_microusd: int = 0
+    answer: ModelAnswer | None = None
+    action_id: str | None = None
+    error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """A record with its place in the log, counted from 1 without gaps within one database."""
+
+    seq: int
+    record: Record

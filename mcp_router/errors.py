@@ -1,0 +1,268 @@
+"""Every error of the router, with the stable code that hosts and tests rely on.
+
+RouterError
+├── CallRefused            the call itself is at fault; nothing was sent
+│   ├── UnknownTool, InvalidArguments, MissingScope, Unauthenticated
+│   └── UnknownPolicy, UnknownDecision, UnknownAction
+├── ConfigurationError     the operator must act; nothing was sent
+│   ├── SettingsMissing, InvalidSettings, MissingSecret, PolicyRejected
+│   └── NotConfigured, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
+├── TargetError            no target served the call
+│   ├── NoTarget, TargetsExhausted, DeadlineExceeded
+│   └── NotFound, DeskRejected, DeskUnavailable, TicketChanged
+├── StorageUnavailable     the store cannot commit, or another process holds it
+├── SendFailed             one attempt failed: kept inside `execute/`, never on the wire
+└── InternalError          a fault of the router; details stay in the log
+
+A message never echoes an input value: it may hold customer data or a credential.
+"""
+
+from typing import ClassVar
+
+from mcp_router.domain.attempt import Evidence, Reason
+
+
+class RouterError(Exception):
+    """The root: `code` is stable, `retryable` says whether the same call may succeed later."""
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+    next_step: ClassVar[str] = "Report this to whoever runs the router."
+
+    def __init__(self, message: str, *, next_step: str | None = None) -> None:
+        """Say what is wrong in `message`, and in `next_step` what to do about this very case."""
+        super().__init__(message)
+        self.message = message
+        self.advice = next_step or self.next_step
+
+
+class CallRefused(RouterError):
+    """The call breaks the contract of its tool or exceeds its caller's rights."""
+
+    code = "call_refused"
+    next_step = "Correct the call and send it again."
+
+
+class UnknownTool(CallRefused):
+    """No tool has that name."""
+
+    code = "unknown_tool"
+    next_step = "List the tools and call one of them."
+
+
+class InvalidArguments(CallRefused):
+    """An argument is missing, unknown, of the wrong type or too long."""
+
+    code = "invalid_arguments"
+    next_step = "Correct the named arguments; the tool's input schema says what it takes."
+
+
+class MissingScope(CallRefused):
+    """The caller's token does not carry the scope that the tool needs."""
+
+    code = "missing_scope"
+    next_step = "Use a token with that scope, or ask the operator to grant it."
+
+
+class Unauthenticated(CallRefused):
+    """No bearer token, or one that is not configured."""
+
+    code = "unauthenticated"
+    next_step = "Send a configured token as `Authorization: Bearer …`."
+
+
+class UnknownPolicy(CallRefused):
+    """No policy of that name and version is at hand."""
+
+    code = "unknown_policy"
+    next_step = "Name a policy from the policies folder, as `name` or `name@version`."
+
+
+class UnknownDecision(CallRefused):
+    """The caller's tenant has no decision with that id."""
+
+    code = "unknown_decision"
+    next_step = "Use the decision_id of a result that you received."
+
+
+class UnknownAction(CallRefused):
+    """The caller's tenant has no action with that id."""
+
+    code = "unknown_action"
+    next_step = "Use the action_id of a result that you received."
+
+
+class ConfigurationError(RouterError):
+    """The operator's files or environment do not fit together."""
+
+    code = "configuration_error"
+    next_step = "Correct the configuration and start again; `mcp-router doctor` checks it."
+
+
+class SettingsMissing(ConfigurationError):
+    """There is no router.yaml and the sandbox was not asked for."""
+
+    code = "settings_missing"
+    next_step = "Write a router.yaml (or name one with --config), or add --sandbox to try it out."
+
+
+class InvalidSettings(ConfigurationError):
+    """router.yaml is not what it should be; the message names file, line and column."""
+
+    code = "invalid_settings"
+
+
+class MissingSecret(ConfigurationError):
+    """An environment variable that router.yaml refers to is not set."""
+
+    code = "missing_secret"
+    next_step = "Set the named environment variable and start again."
+
+
+class PolicyRejected(ConfigurationError):
+    """The document breaks a rule of the policy format; nothing was loaded."""
+
+    code = "policy_rejected"
+    next_step = "Correct the named place; `mcp-router policy check` reports every problem at once."
+
+
+class NotConfigured(ConfigurationError):
+    """The call needs a provider or desk that router.yaml does not have."""
+
+    code = "not_configured"
+    next_step = "Add the named part to router.yaml."
+
+
+class UnsafeBind(ConfigurationError):
+    """An address that others can reach was asked for without bearer tokens."""
+
+    code = "unsafe_bind"
+    next_step = "Bind to 127.0.0.1, or configure `tokens:` in router.yaml."
+
+
+class AddressInUse(ConfigurationError):
+    """Another program listens on that address and port."""
+
+    code = "address_in_use"
+    next_step = "Stop the other program or choose another --port."
+
+
+class RetryingAdapter(ConfigurationError):
+    """A desk client would send again by itself, which could act twice; it was not started."""
+
+    code = "retrying_adapter"
+
+
+class SandboxFailed(ConfigurationError):
+    """The embedded servers did not come up."""
+
+    code = "sandbox_failed"
+
+
+class TargetError(RouterError):
+    """No target did what the call asked for."""
+
+    code = "target_error"
+
+
+class NoTarget(TargetError):
+    """The decision left no candidate; the message sums up why."""
+
+    code = "no_target"
+    next_step = "Call explain_decision for each target's reason; configure one of them."
+
+
+class TargetsExhausted(TargetError):
+    """Every attempt that the limits allow has failed."""
+
+    code = "targets_exhausted"
+    retryable = True
+    next_step = "Try again later; explain_decision shows each attempt."
+
+
+class DeadlineExceeded(TargetError):
+    """The chain's one deadline passed before a target answered."""
+
+    code = "deadline_exceeded"
+    retryable = True
+    next_step = "Try again later, or allow more time in the policy's rule."
+
+
+class NotFound(TargetError):
+    """The desk has no such ticket, customer or case."""
+
+    code = "not_found"
+    next_step = "Check the id, or search for it."
+
+
+class DeskRejected(TargetError):
+    """The desk refused the request as it is; it was not applied."""
+
+    code = "desk_rejected"
+    next_step = "Correct the arguments and use a new idempotency_key."
+
+
+class DeskUnavailable(TargetError):
+    """The desk cannot be reached or does not serve us now; nothing was applied."""
+
+    code = "desk_unavailable"
+    retryable = True
+    next_step = "Try again later with the same idempotency_key."
+
+
+class TicketChanged(TargetError):
+    """Somebody changed the ticket after it was read; nothing was applied."""
+
+    code = "ticket_changed"
+    next_step = (
+        "Look the ticket up again, then act with a new idempotency_key if it is still right."
+    )
+
+
+class StorageUnavailable(RouterError):
+    """The database cannot commit: full, locked, read-only or gone. No write was sent."""
+
+    code = "storage_unavailable"
+    retryable = True
+    next_step = "Free disk space or release the database file, then try again."
+
+
+class InternalError(RouterError):
+    """A fault of the router itself; the log has the details under the call's id."""
+
+    code = "internal_error"
+
+
+class SendFailed(RouterError):
+    """One attempt at one target failed; `evidence` says what is known of its effect."""
+
+    code = "send_failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        evidence: Evidence,
+        reason: Reason,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        existing_ref: str | None = None,
+    ) -> None:
+        """Keep what the chain and the ledger need to go on.
+
+        `existing_ref` is the id that a desk named when it refused a duplicate.
+        """
+        super().__init__(message)
+        self.evidence = evidence
+        self.reason = reason
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.existing_ref = existing_ref
+
+
+def public_error(error: Exception) -> RouterError:
+    """Return what may leave the process: the error itself if it is ours, a sealed one if not."""
+    if isinstance(error, RouterError) and not isinstance(error, SendFailed):
+        return error
+
+    return InternalError("The router failed while it handled this call.")

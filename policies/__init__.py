@@ -1,0 +1,1 @@
+"""Policy documents that ship with the router; read through mcp_router.policy.source."""
