@@ -14,7 +14,7 @@ from enum import Enum
 from typing import TypeAlias
 
 JsonValue: TypeAlias = (
-    "None | bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue]"
+    "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 )
 
 _SAFE_INTEGER = 2**53 - 1
@@ -72,9 +72,10 @@ def canonical_json(value: JsonValue) -> str:
             ((unicodedata.normalize("NFC", name), item) for name, item in value.items()),
             key=lambda pair: pair[0].encode("utf-16-be"),
         )
-        return "{%s}" % ",".join(f"{canonical_json(k)}:{canonical_json(v)}" for k, v in pairs)
+        members = ",".join(f"{canonical_json(k)}:{canonical_json(v)}" for k, v in pairs)
+        return "{" + members + "}"
 
-    return "[%s]" % ",".join(canonical_json(item) for item in value)
+    return "[" + ",".join(canonical_json(item) for item in value) + "]"
 
 
 def digest(value: JsonValue) -> str:

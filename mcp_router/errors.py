@@ -214,9 +214,7 @@ class TicketChanged(TargetError):
     """Somebody changed the ticket after it was read; nothing was applied."""
 
     code = "ticket_changed"
-    next_step = (
-        "Look the ticket up again, then act with a new idempotency_key if it is still right."
-    )
+    next_step = "Look the ticket up again; act with a new idempotency_key if it is still right."
 
 
 class StorageUnavailable(RouterError):
