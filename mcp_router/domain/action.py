@@ -84,3 +84,14 @@ class Action:
     ref: Ref | None = None
     error_code: str | None = None
     decided_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionEvent:
+    """One transition of an action, as it was written in the same transaction."""
+
+    at_ms: int
+    state: ActionState
+    fence: int
+    attempts: int
+    detail: str | None

@@ -1,0 +1,104 @@
+"""Reads a store from outside the server: for exports and for people who look into the ledger."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from mcp_router.domain.action import Action, ActionEvent, ActionState
+from mcp_router.domain.record import StoredRecord
+from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.sqlite.actions import select_actions
+from mcp_router.storage.sqlite.database import unavailable
+from mcp_router.storage.sqlite.decisions import stored_record
+
+
+class Archive:
+    """A read-only view of one SQLite file; the server may be running on it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file without creating or changing it.
+
+        Raises:
+            StorageUnavailable: there is no such store, or it cannot be read.
+        """
+        if not path.exists():
+            raise StorageUnavailable("There is no decision log there yet.")
+
+        try:
+            self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+        self._connection.row_factory = sqlite3.Row
+
+    def records(self, tenant: str | None = None) -> Iterator[StoredRecord]:
+        """Yield the decision log in order, one row at a time, of one tenant or of all.
+
+        Raises:
+            StorageUnavailable: the file is no store of the router.
+        """
+        try:
+            yield from map(
+                stored_record,
+                self._connection.execute(
+                    "SELECT seq, record FROM decisions WHERE ? IS NULL OR tenant = ? ORDER BY seq",
+                    (tenant, tenant),
+                ),
+            )
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    def count(self, tenant: str | None = None) -> int:
+        """Return how many records `records` will yield at most."""
+        try:
+            row = self._connection.execute(
+                "SELECT count(*) FROM decisions WHERE ? IS NULL OR tenant = ?", (tenant, tenant)
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+        return int(row[0])
+
+    def actions(self, state: ActionState | None, limit: int) -> tuple[Action, ...]:
+        """Return the newest actions, of one state or of all, newest first."""
+        try:
+            return tuple(
+                select_actions(
+                    self._connection,
+                    "? IS NULL OR state = ?",
+                    (state, state),
+                    limit,
+                    order="created_ms DESC, rowid DESC",
+                )
+            )
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    def action(self, action_id: str) -> Action | None:
+        """Return the action of that id, whoever's it is, or None."""
+        try:
+            return next(select_actions(self._connection, "action_id = ?", (action_id,), 1), None)
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    def events(self, action_id: str) -> tuple[ActionEvent, ...]:
+        """Return what happened to the action, oldest first."""
+        rows = self._connection.execute(
+            "SELECT at_ms, state, fence, attempts, detail FROM action_events "
+            "WHERE action_id = ? ORDER BY seq",
+            (action_id,),
+        )
+        return tuple(
+            ActionEvent(
+                at_ms=row["at_ms"],
+                state=ActionState(row["state"]),
+                fence=row["fence"],
+                attempts=row["attempts"],
+                detail=row["detail"],
+            )
+            for row in rows
+        )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()

@@ -1,0 +1,81 @@
+"""One SQLite file: a writer with group commit, and a reader that never blocks it (WAL)."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.sqlite.schema import migrate
+from mcp_router.storage.sqlite.writer import Writer, unavailable
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+class Database:
+    """The open database of one process; other processes may have the same file open."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, create it and its tables where they are missing.
+
+        Raises:
+            StorageUnavailable: the file cannot be opened, is locked, or is no database.
+        """
+        self._writer = Writer(_connect(path))
+        self._reads = _connect(path)
+        self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-reader")
+
+    async def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `job` in a transaction and return its result once it is on disk.
+
+        Raises:
+            StorageUnavailable: the database cannot commit; nothing of the job remains.
+        """
+        return await self._writer.run(job)
+
+    async def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `job` on the reading connection, beside the writer.
+
+        Raises:
+            StorageUnavailable: the database cannot be read.
+        """
+        loop = asyncio.get_running_loop()
+
+        try:
+            return await loop.run_in_executor(self._readers, job, self._reads)
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    def close(self) -> None:
+        """Finish what was accepted, then let go of the file."""
+        self._writer.close()
+        self._readers.shutdown()
+        self._reads.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open one connection whose transactions are ours alone and whose commits are durable."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000
+        )
+    except (sqlite3.Error, OSError) as error:
+        raise StorageUnavailable("The database file or its folder cannot be opened.") from error
+
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        # FULL: in WAL mode nothing less flushes at every commit, and `sending` must survive a
+        # power cut.
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise unavailable(error) from error
+
+    return connection
