@@ -1,0 +1,147 @@
+"""The habits of the house that neither ruff nor mypy can hold."""
+
+import ast
+import doctest
+import importlib
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.source_tree import CHECKOUT, Module, modules, python_files
+
+CATCH_ALL_ROOMS = {"serve", "cli"}  # the doors: past them a fault would reach the wire
+CATCH_ALL_FILES = {
+    "mcp_router.storage.sqlite.writer": "its thread hands a job's fault to the task that waits",
+}
+ANY_KEYWORD_FILES = {
+    "mcp_router.desks.session": "overrides a method of requests, whose signature it keeps",
+}
+REEXPORTING = {"mcp_router", "mcp_router.tools", "mcp_router.policies"}
+IGNORE = re.compile(r"#\s*(?:type: ignore|noqa|pyright: ignore)(?P<rest>.*)$")
+REASONED = re.compile(r"(\[[a-z, -]+\]|:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)\s*(#|-|:)\s*\w")
+
+
+def places(module: Module, nodes: Iterator[ast.AST]) -> list[str]:
+    return [f"{module.path}:{getattr(node, 'lineno', 1)}" for node in nodes]
+
+
+def catches_everything(node: ast.AST) -> bool:
+    if not isinstance(node, ast.ExceptHandler):
+        return False
+
+    kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+    return any(kind is None or getattr(kind, "id", "") == "Exception" for kind in kinds)
+
+
+def escapes_the_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and any(
+        alias.name in {"Any", "cast"} for alias in node.names if node.module == "typing"
+    )
+
+
+def takes_anything(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.args.kwarg is not None
+
+
+def opens_without_encoding(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    text = name in {"read_text", "write_text"}
+    return text and not any(keyword.arg == "encoding" for keyword in node.keywords)
+
+
+def loose_dataclass(node: ast.AST) -> bool:
+    if not isinstance(node, ast.ClassDef):
+        return False
+
+    for decorator in node.decorator_list:
+        if ast.unparse(decorator).startswith("dataclass"):
+            return ast.unparse(decorator) != "dataclass(frozen=True, slots=True, kw_only=True)"
+
+    return False
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_only_the_doors_catch_every_exception(module: Module) -> None:
+    found = places(module, filter(catches_everything, ast.walk(module.tree)))
+
+    assert found == [] or module.room in CATCH_ALL_ROOMS or module.name in CATCH_ALL_FILES
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_types_are_never_escaped(module: Module) -> None:
+    assert places(module, filter(escapes_the_types, ast.walk(module.tree))) == []
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_functions_name_what_they_take(module: Module) -> None:
+    found = places(module, filter(takes_anything, ast.walk(module.tree)))
+
+    assert found == [] or module.name in ANY_KEYWORD_FILES
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_text_files_name_their_encoding(module: Module) -> None:
+    assert places(module, filter(opens_without_encoding, ast.walk(module.tree))) == []
+
+
+@pytest.mark.parametrize(
+    "module", [one for one in modules() if one.room == "domain"], ids=lambda module: module.name
+)
+def test_values_of_the_ground_floor_are_frozen(module: Module) -> None:
+    assert places(module, filter(loose_dataclass, ast.walk(module.tree))) == []
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_inner_packages_are_empty(module: Module) -> None:
+    inner = module.path.name == "__init__.py" and module.name not in REEXPORTING
+
+    assert not (inner and module.text.strip())
+
+
+@pytest.mark.parametrize("folder", ["mcp_router", "tools", "tests", "benchmarks", "examples"])
+def test_an_ignore_names_its_code_and_its_reason(folder: str) -> None:
+    bare = [
+        f"{path.relative_to(CHECKOUT)}:{number}"
+        for path in python_files(folder)
+        if path.name != "test_house.py"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if (found := IGNORE.search(line)) and not reasoned(found)
+    ]
+
+    assert bare == []
+
+
+def reasoned(found: re.Match[str]) -> bool:
+    return REASONED.match(found["rest"]) is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("x = f()  # type: ignore[arg-type]  # the library's stub is wrong", True),
+        ("x = f()  # noqa: S310  # the URL is a constant", True),
+        ("x = f()  # noqa: S105 - opens the embedded server only", True),
+        ("x = f()  # type: ignore[arg-type]", False),
+        ("x = f()  # type: ignore  # no code", False),
+        ("x = f()  # noqa", False),
+    ],
+)
+def test_what_counts_as_a_reasoned_ignore(line: str, expected: bool) -> None:
+    found = IGNORE.search(line)
+
+    assert found is not None
+    assert reasoned(found) is expected
+
+
+@pytest.mark.parametrize(
+    "name", [one.name for one in modules() if ">>> " in one.text], ids=lambda name: name
+)
+def test_examples_in_docstrings_are_true(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(name))
+
+    assert result.attempted > 0
+    assert result.failed == 0

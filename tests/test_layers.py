@@ -1,0 +1,247 @@
+"""The house stands: a file imports only from lower floors or its own folder, and nothing cycles."""
+
+import sys
+from graphlib import TopologicalSorter
+
+import pytest
+
+from tests.source_tree import Module, imports, modules
+
+FLOORS = {
+    # 0 ground. `policies` holds documents, no code.
+    "": 0,
+    "errors": 0,
+    "clock": 0,
+    "canonical": 0,
+    "domain": 0,
+    "policies": 0,
+    # 1 config
+    "settings": 1,
+    "telemetry": 1,
+    # 2 edges
+    "storage": 2,
+    "providers": 2,
+    "desks": 2,
+    "alerts": 2,
+    # 3 judges
+    "signals": 3,
+    "policy": 3,
+    "decide": 3,
+    # 4 keepers
+    "budget": 4,
+    "cache": 4,
+    "ledger": 4,
+    "audit": 4,
+    "health": 4,
+    # 5 actors
+    "execute": 5,
+    "router": 5,
+    "actions": 5,
+    "lookups": 5,
+    # 6 studies
+    "pipeline": 6,
+    "shadow": 6,
+    "replay": 6,
+    "advisor": 6,
+    "services": 6,
+    # 7 tools
+    "tools": 7,
+    # 8 faces
+    "app": 8,
+    "serve": 8,
+    "cli": 8,
+}
+
+SIDE_ROOMS = {"sandbox", "testing"}
+SIDE_ROOM_CEILING = 2
+SIDE_ROOM_USERS = {"cli"}  # besides tests, examples and benchmarks, which are not in the package
+
+# Steps between rooms of one floor, each with its reason. Everything else goes down.
+SAME_FLOOR = {
+    ("signals", "policy"): "the document's values say which signals a rule may ask for",
+    ("decide", "policy"): "a decision applies the document's values",
+    ("router", "execute"): "a walk runs its chain",
+    ("actions", "execute"): "a walk runs its chain",
+    ("lookups", "execute"): "a walk runs its chain",
+    ("serve", "app"): "a transport serves the application that `app` has wired",
+    ("cli", "app"): "a command opens the application",
+    ("cli", "serve"): "a command opens a transport",
+}
+
+# The values of a policy are what the judges share; how a document is read or checked is not.
+ONLY_PART = {"policy": "mcp_router.policy.document"}
+
+# Where a dependency may be imported: one home each keeps it replaceable.
+HOMES = {
+    "anyio": ("clock", "storage", "providers", "desks", "alerts", "ledger", "health", "execute",
+              "router", "actions", "lookups", "pipeline", "app", "serve", "cli", "sandbox",
+              "testing"),
+    "click": ("cli",),
+    "cryptography": ("sandbox.certificate",),
+    "genai_prices": ("providers.prices",),
+    "httpx2": ("providers.wire", "sandbox", "testing"),
+    "mcp": ("tools", "app", "serve", "cli"),
+    "mcp_types": ("tools", "app", "serve", "cli"),
+    "pydantic": ("storage", "providers", "desks", "tools", "app", "serve", "sandbox"),  # edges
+    "requests": ("desks",),
+    "rich": ("cli",),
+    "simple_salesforce": ("desks.salesforce",),
+    "sqlite_utils": ("storage",),
+    "starlette": ("serve", "sandbox"),
+    "urllib3": ("desks",),
+    "uvicorn": ("serve", "sandbox"),
+    "yaml": ("settings", "policy.source", "sandbox"),
+    "zenpy": ("desks.zendesk",),  # GPLv3: this adapter and nothing else
+}  # fmt: skip
+
+# The judges are pure: what a call needs of these arrives as an argument.
+JUDGES = {"signals", "policy", "decide"}
+IMPURE = {
+    "asyncio", "http", "multiprocessing", "os", "random", "secrets", "socket", "sqlite3", "ssl",
+    "subprocess", "threading", "time", "urllib", "uuid",
+}  # fmt: skip
+
+# Imports inside a function: only an optional dependency, in its one file, with the reason.
+LATE_IMPORTS: dict[str, str] = {}
+
+
+def room_of(name: str) -> str:
+    return name.partition(".")[2].partition(".")[0]
+
+
+def inside_refusal(importer: str, imported: str) -> str | None:
+    """Return why one module of the package may not import another, None when it may."""
+    here, there = room_of(importer), room_of(imported)
+    if here == there:
+        return None
+
+    if there in SIDE_ROOMS:
+        return None if here in SIDE_ROOM_USERS else "a side room serves the command line and tests"
+
+    if here in SIDE_ROOMS:
+        low = FLOORS[there] <= SIDE_ROOM_CEILING
+        return None if low else f"a side room imports floors 0 to {SIDE_ROOM_CEILING}"
+
+    if FLOORS[there] < FLOORS[here]:
+        return None
+
+    if FLOORS[there] > FLOORS[here]:
+        return f"floor {FLOORS[here]} reaches up to floor {FLOORS[there]}"
+
+    if FLOORS[here] == 0:
+        return None  # the ground is one folder; the cycle test keeps it in order
+
+    if (here, there) not in SAME_FLOOR:
+        return f"rooms of floor {FLOORS[here]} do not know each other"
+
+    part = ONLY_PART.get(there, imported)
+    return None if imported == part else f"only {part} is shared on its floor"
+
+
+def outside_refusal(importer: str, imported: str) -> str | None:
+    """Return why a module may not import something from outside the package, None when it may."""
+    library = imported.partition(".")[0]
+    here = room_of(importer)
+    if here in JUDGES and library in IMPURE:
+        return "judges are pure"
+
+    if library == "sqlite3":
+        return None if here == "storage" else "only storage touches the database"
+
+    if library in sys.stdlib_module_names:
+        return None
+
+    if library not in HOMES:
+        return "not a dependency with a home: add it to HOMES with its one place"
+
+    below = importer.partition(".")[2]
+    # `desks.zendesk` is also home to `desks.zendesk_writes`: one adapter in several files.
+    at_home = any(
+        below == home or below.startswith((f"{home}.", f"{home}_")) for home in HOMES[library]
+    )
+    return None if at_home else f"lives in {', '.join(HOMES[library])}"
+
+
+def refusal(importer: str, imported: str) -> str | None:
+    if imported.startswith("."):
+        return "imports are absolute"
+
+    inside = imported == "mcp_router" or imported.startswith("mcp_router.")
+    return (inside_refusal if inside else outside_refusal)(importer, imported)
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {module.room for module in modules()} - set(FLOORS) - SIDE_ROOMS == set()
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_imports_go_down(module: Module) -> None:
+    refused = [
+        f"{module.path}:{one.line} imports {one.module}: {why}"
+        for one in imports(module)
+        if (why := refusal(module.name, one.module))
+    ]
+
+    assert refused == []
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_imports_stand_at_the_top_of_their_file(module: Module) -> None:
+    nested = [f"{module.path}:{one.line} {one.module}" for one in imports(module) if one.nested]
+
+    assert nested == [] or module.name in LATE_IMPORTS
+
+
+def test_imports_do_not_cycle() -> None:
+    graph = {module.name: {one.module for one in imports(module)} for module in modules()}
+
+    order = list(TopologicalSorter(graph).static_order())  # CycleError names the cycle
+
+    assert set(graph) <= set(order)
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("mcp_router.domain.money", "mcp_router.settings"),
+        ("mcp_router.storage.sqlite.actions", "mcp_router.ledger.machine"),
+        ("mcp_router.providers.openai", "mcp_router.desks.session"),
+        ("mcp_router.decide.score", "mcp_router.policy.source"),
+        ("mcp_router.policy.source", "mcp_router.decide.score"),
+        ("mcp_router.router", "mcp_router.actions"),
+        ("mcp_router.execute.chain", "mcp_router.router"),
+        ("mcp_router.tools.get_action", "mcp_router.app"),
+        ("mcp_router.app", "mcp_router.serve.http"),
+        ("mcp_router.sandbox.fleet", "mcp_router.decide.score"),
+        ("mcp_router.sandbox.fleet", "mcp_router.testing"),
+        ("mcp_router.serve.http", "mcp_router.sandbox.fleet"),
+        ("mcp_router.domain.money", ".ids"),
+        ("mcp_router.domain.money", "anyio"),
+        ("mcp_router.policy.source", "time"),
+        ("mcp_router.providers.openai", "httpx2"),
+        ("mcp_router.providers.wireless", "httpx2"),
+        ("mcp_router.desks.workers", "zenpy"),
+        ("mcp_router.ledger.machine", "sqlite3"),
+        ("mcp_router.cli.main", "tools"),
+        ("mcp_router.cli.main", "torch"),
+    ],
+)
+def test_the_rules_refuse(importer: str, imported: str) -> None:
+    assert refusal(importer, imported) is not None
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("mcp_router.errors", "mcp_router.domain.attempt"),
+        ("mcp_router.clock", "anyio"),
+        ("mcp_router.decide.score", "mcp_router.policy.document"),
+        ("mcp_router.router", "mcp_router.execute.chain"),
+        ("mcp_router.cli.demo", "mcp_router.sandbox.fleet"),
+        ("mcp_router.sandbox.fleet", "mcp_router.settings"),
+        ("mcp_router.desks.zendesk_transport", "zenpy.lib.api"),
+        ("mcp_router.storage.sqlite.writer", "sqlite3"),
+    ],
+)
+def test_the_rules_allow(importer: str, imported: str) -> None:
+    assert refusal(importer, imported) is None
