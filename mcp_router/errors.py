@@ -10,7 +10,10 @@ RouterError
 ├── TargetError            no target served the call
 │   ├── NoTarget, TargetsExhausted, DeadlineExceeded
 │   └── NotFound, DeskRejected, DeskUnavailable, TicketChanged
-├── StorageUnavailable     the store cannot commit, or another process holds it
+├── LedgerError
+│   ├── KeyConflict, LeaseLost, OutcomeUnknown
+│   └── IllegalTransition  a fault of the router, stopped before it was written
+├── StorageUnavailable     the store cannot commit, is locked or is gone
 ├── SendFailed             one attempt failed: kept inside `execute/`, never on the wire
 └── InternalError          a fault of the router; details stay in the log
 
@@ -215,6 +218,40 @@ class TicketChanged(TargetError):
 
     code = "ticket_changed"
     next_step = "Look the ticket up again; act with a new idempotency_key if it is still right."
+
+
+class LedgerError(RouterError):
+    """The ledger does not allow what was asked."""
+
+    code = "ledger_error"
+
+
+class KeyConflict(LedgerError):
+    """The key, or the intent slot, was used before with other arguments; nothing was sent."""
+
+    code = "key_conflict"
+    next_step = "If a second action is meant, pass a new idempotency_key; else use the first one's."
+
+
+class LeaseLost(LedgerError):
+    """Another caller took the action over while this one was slow."""
+
+    code = "lease_lost"
+    retryable = True
+    next_step = "Ask get_action for the outcome, or call again with the same idempotency_key."
+
+
+class OutcomeUnknown(LedgerError):
+    """The write may have been applied and the desk cannot say; it must not be sent again."""
+
+    code = "outcome_unknown"
+    next_step = "Do not send it again: ask get_action later, or let a person decide."
+
+
+class IllegalTransition(LedgerError):
+    """The state machine has no such arrow."""
+
+    code = "illegal_transition"
 
 
 class StorageUnavailable(RouterError):

@@ -1,4 +1,4 @@
-"""Who holds an action: this boot of this machine, this process, since this start."""
+"""Who holds an action: a call inside this boot of this machine, this process, since its start."""
 
 import os
 from pathlib import Path
@@ -12,12 +12,12 @@ def this_process() -> str:
 
 
 def is_alive(owner: str) -> bool:
-    """Return whether the process of that name still runs on this machine.
+    """Return whether the process that an owner (`process#call`) belongs to still runs here.
 
     A name that cannot be read counts as alive: its lease has to run out instead.
     """
-    _, _, tail = owner.partition(":")
-    pid = tail.partition(":")[0]
+    process = owner.partition("#")[0]
+    pid = process.partition(":")[2].partition(":")[0]
 
     if not pid.isdecimal():
         return True
@@ -29,7 +29,7 @@ def is_alive(owner: str) -> bool:
     except PermissionError:
         pass  # it runs under another user
 
-    return owner == _name(int(pid))
+    return process == _name(int(pid))
 
 
 def _name(pid: int) -> str:

@@ -8,8 +8,8 @@ from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
 from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.sqlite.actions import select_actions
-from mcp_router.storage.sqlite.database import unavailable
 from mcp_router.storage.sqlite.decisions import stored_record
+from mcp_router.storage.sqlite.writer import unavailable
 
 
 class Archive:

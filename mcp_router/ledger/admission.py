@@ -1,0 +1,65 @@
+"""What a call meets under its key: pure rules, run inside the storage's transaction."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from mcp_router.domain.action import Action, ActionState
+from mcp_router.ledger import machine
+
+
+class Admission(StrEnum):
+    """What the caller does next."""
+
+    PROCEED = "proceed"  # the action is mine and was never sent
+    RECONCILE = "reconcile"  # the action is mine and may have been applied
+    REPLAY = "replay"  # it is decided: answer with what is known
+    CONFLICT = "conflict"  # the key was used for something else
+    IN_PROGRESS = "in_progress"  # another caller is at it
+    WAITS_FOR_PERSON = "waits_for_person"
+
+
+def same_intent(existing: Action, wanted: Action) -> bool:
+    """Return whether the key was used for the same thing."""
+    return existing.tool == wanted.tool and existing.fingerprint == wanted.fingerprint
+
+
+def judge(
+    existing: Action, wanted: Action, *, now_ms: int, is_alive: Callable[[str], bool]
+) -> Action:
+    """Return `existing` under the owner of `wanted` if nobody holds it any more, else as it is.
+
+    An owner holds an action while its process lives and its lease runs. The new owner may
+    reconcile what was sent, never send it blindly.
+    """
+    if not same_intent(existing, wanted):
+        return existing
+
+    if existing.state not in (ActionState.RESERVED, ActionState.SENDING, ActionState.UNKNOWN):
+        return existing
+
+    if existing.owner and now_ms < existing.lease_until_ms and is_alive(existing.owner):
+        return existing
+
+    return machine.take(
+        existing,
+        owner=wanted.owner or "",
+        lease_until_ms=wanted.lease_until_ms,
+        now_ms=now_ms,
+    )
+
+
+def admit(row: Action, wanted: Action) -> Admission:
+    """Return what the caller who wants `wanted` may do, given the row after `judge`."""
+    if not same_intent(row, wanted):
+        return Admission.CONFLICT
+
+    if row.state in (ActionState.SUCCEEDED, ActionState.FAILED):
+        return Admission.REPLAY
+
+    if row.state is ActionState.NEEDS_HUMAN:
+        return Admission.WAITS_FOR_PERSON
+
+    if row.owner != wanted.owner:
+        return Admission.IN_PROGRESS
+
+    return Admission.PROCEED if row.state is ActionState.RESERVED else Admission.RECONCILE

@@ -1,0 +1,75 @@
+"""Which key an action has: the host's own, else the slot that its intent fills.
+
+Arguments are only ever the fingerprint. A fallback model words the same reply differently; if
+the wording were the key, the customer would get both.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mcp_router.canonical import JsonValue, canonical_json, digest
+
+FINGERPRINT_VERSION = 1
+WINDOW_MS = 10 * 60 * 1000
+
+
+class KeySource(StrEnum):
+    """Where a key came from, and so how far it may be trusted."""
+
+    EXPLICIT = "explicit"  # the host named it
+    SLOT = "slot"  # one write of this tool to this object in this run
+    HEURISTIC = "heuristic"  # same arguments within ten minutes; nothing better was said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """The key of an action; `earlier` is the key that the previous window would have given."""
+
+    text: str
+    source: KeySource
+    earlier: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intention:
+    """Who wants what done to which object, apart from the words of it."""
+
+    tenant: str
+    principal: str
+    tool: str
+    object_id: str | None
+    run_id: str | None
+    fingerprint: str
+
+
+def fingerprint(tool: str, arguments: JsonValue) -> str:
+    """Return `version:sha256` of a tool's arguments with all defaults filled in."""
+    return f"{FINGERPRINT_VERSION}:{digest({'tool': tool, 'arguments': arguments})}"
+
+
+def choose_key(explicit: str | None, intention: Intention, now_ms: int) -> Key:
+    """Return the strongest key that the call allows: explicit, slot of the run, heuristic."""
+    if explicit is not None:
+        return Key(text=explicit, source=KeySource.EXPLICIT)
+
+    if intention.run_id is not None:
+        return Key(text=_hash("slot", intention, [intention.run_id]), source=KeySource.SLOT)
+
+    window = now_ms // WINDOW_MS
+    return Key(
+        text=_hash("auto", intention, [intention.fingerprint, window]),
+        source=KeySource.HEURISTIC,
+        earlier=_hash("auto", intention, [intention.fingerprint, window - 1]),
+    )
+
+
+def _hash(kind: str, intention: Intention, parts: list[JsonValue]) -> str:
+    """Return a key that names its kind and tells nothing about its parts."""
+    slot: list[JsonValue] = [
+        intention.tenant,
+        intention.principal,
+        intention.tool,
+        intention.object_id,
+        *parts,
+    ]
+    return f"{kind}:{digest(canonical_json(slot))[:40]}"

@@ -1,0 +1,132 @@
+"""The ledger: drives the state machine through storage, one durable step at a time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from mcp_router.clock import Clock
+from mcp_router.domain.action import Action, Precondition, Ref
+from mcp_router.errors import LeaseLost, UnknownAction
+from mcp_router.ledger import machine
+from mcp_router.ledger.admission import Admission, admit, judge
+from mcp_router.ledger.keys import WINDOW_MS
+
+LEASE_MS = 120_000
+
+
+class ActionStore(Protocol):
+    """What the ledger asks of a database; every method is one durable transaction."""
+
+    async def claim(self, wanted: Action, judge: Callable[[Action], Action]) -> Action:
+        """Insert `wanted`, or replace the row of its key by what `judge` makes of it."""
+
+    async def change(self, old: Action, new: Action) -> bool:
+        """Replace `old` by `new` if state and fence are still `old`'s; say whether."""
+
+    async def by_key(self, tenant: str, key: str) -> Action | None:
+        """Return the tenant's action of that key."""
+
+    async def by_id(self, tenant: str, action_id: str) -> Action | None:
+        """Return the tenant's action of that id."""
+
+    async def of_run(self, tenant: str, run_id: str, limit: int) -> tuple[Action, ...]:
+        """Return the first actions of a run."""
+
+
+class Ledger:
+    """Holds every write; at most one caller owns an action at a time."""
+
+    def __init__(self, store: ActionStore, clock: Clock, is_alive: Callable[[str], bool]) -> None:
+        """Keep actions in `store`; `is_alive` tells whether the owner of an action still runs."""
+        self._store = store
+        self._clock = clock
+        self._is_alive = is_alive
+
+    async def reserve(self, wanted: Action, earlier_key: str | None) -> tuple[Admission, Action]:
+        """Reserve the key of `wanted`, or say what stands there.
+
+        `earlier_key` is where a heuristic key may have been reserved just before its window
+        ended; an action found there, and still young enough, stands for this one.
+
+        Raises:
+            StorageUnavailable: nothing was reserved.
+        """
+        if earlier_key is not None:
+            before = await self._store.by_key(wanted.tenant, earlier_key)
+
+            if before is not None and wanted.created_ms - before.created_ms < WINDOW_MS:
+                wanted = replace(wanted, key=earlier_key)
+
+        row = await self._store.claim(
+            wanted,
+            lambda existing: judge(
+                existing, wanted, now_ms=self._clock.now_ms(), is_alive=self._is_alive
+            ),
+        )
+        return admit(row, wanted), row
+
+    async def sending(
+        self, action: Action, *, target: str, precondition: Precondition | None
+    ) -> Action:
+        """Put `sending` on disk; only after this returns may the first byte leave."""
+        now_ms = self._clock.now_ms()
+        return await self._move(
+            action, machine.start(action, target=target, precondition=precondition, now_ms=now_ms)
+        )
+
+    async def succeeded(self, action: Action, ref: Ref) -> Action:
+        """Settle the action as applied."""
+        return await self._move(
+            action, machine.succeed(action, ref=ref, now_ms=self._clock.now_ms())
+        )
+
+    async def failed(self, action: Action, error_code: str) -> Action:
+        """Settle the action as never applied."""
+        return await self._move(
+            action, machine.fail(action, error_code=error_code, now_ms=self._clock.now_ms())
+        )
+
+    async def released(self, action: Action, error_code: str) -> Action:
+        """Free the key again: nothing was applied and the same call may succeed later."""
+        return await self._move(
+            action, machine.release(action, error_code=error_code, now_ms=self._clock.now_ms())
+        )
+
+    async def lost(self, action: Action, error_code: str) -> Action:
+        """Note that the action may have been applied; it stays ours to reconcile."""
+        return await self._move(
+            action, machine.lose(action, error_code=error_code, now_ms=self._clock.now_ms())
+        )
+
+    async def let_go(self, action: Action) -> Action:
+        """Leave the action unknown, for the next caller or a person."""
+        return await self._move(action, machine.let_go(action, now_ms=self._clock.now_ms()))
+
+    async def get(self, tenant: str, action_id: str) -> Action:
+        """Return the tenant's action.
+
+        Raises:
+            UnknownAction: the tenant has none of that id.
+        """
+        action = await self._store.by_id(tenant, action_id)
+
+        if action is None:
+            raise UnknownAction("No action has that id.")
+
+        return action
+
+    async def of_run(self, tenant: str, run_id: str, limit: int = 20) -> tuple[Action, ...]:
+        """Return what was done, or tried, in a run."""
+        return await self._store.of_run(tenant, run_id, limit)
+
+    async def _move(self, old: Action, new: Action) -> Action:
+        """Write a transition under the fence.
+
+        Raises:
+            LeaseLost: another caller took the action over; its word counts now.
+            StorageUnavailable: the row stays as it was.
+        """
+        if not await self._store.change(old, new):
+            raise LeaseLost("Another caller has taken this action over.")
+
+        return new

@@ -1,0 +1,91 @@
+"""What an action may become: a pure state machine, driven by the ledger and its storage.
+
+    reserved -> sending -> succeeded | failed | unknown
+    unknown  -> sending (same key or precondition) | succeeded | failed | needs_human
+    needs_human -> succeeded | failed (by a person)
+
+`sending -> reserved` needs proof that nothing was applied. Nothing leaves a terminal state.
+"""
+
+from dataclasses import replace
+
+from mcp_router.domain.action import Action, ActionState, Precondition, Ref
+from mcp_router.errors import IllegalTransition
+
+_NEXT: dict[ActionState, frozenset[ActionState]] = {
+    ActionState.RESERVED: frozenset(
+        {ActionState.RESERVED, ActionState.SENDING, ActionState.FAILED}
+    ),
+    ActionState.SENDING: frozenset(
+        {ActionState.RESERVED, ActionState.UNKNOWN, ActionState.SUCCEEDED, ActionState.FAILED}
+    ),
+    ActionState.UNKNOWN: frozenset(
+        {
+            ActionState.SENDING,
+            ActionState.UNKNOWN,
+            ActionState.NEEDS_HUMAN,
+            ActionState.SUCCEEDED,
+            ActionState.FAILED,
+        }
+    ),
+    ActionState.NEEDS_HUMAN: frozenset({ActionState.SUCCEEDED, ActionState.FAILED}),
+    ActionState.SUCCEEDED: frozenset(),
+    ActionState.FAILED: frozenset(),
+}
+
+
+def take(action: Action, *, owner: str, lease_until_ms: int, now_ms: int) -> Action:
+    """Return the action under a new owner and a higher fence.
+
+    What its former owner was sending has an unknown outcome from now on; what was only reserved
+    is still only reserved, because `sending` is on disk before the first byte leaves.
+    """
+    sent = action.state is not ActionState.RESERVED
+    moved = _to(action, ActionState.UNKNOWN if sent else ActionState.RESERVED, now_ms)
+    return replace(moved, owner=owner, lease_until_ms=lease_until_ms, fence=action.fence + 1)
+
+
+def start(action: Action, *, target: str, precondition: Precondition | None, now_ms: int) -> Action:
+    """Return the action as it must be on disk before the first byte leaves."""
+    sending = _to(action, ActionState.SENDING, now_ms)
+    return replace(sending, target=target, precondition=precondition, attempts=action.attempts + 1)
+
+
+def succeed(action: Action, *, ref: Ref, now_ms: int) -> Action:
+    """Return the action as applied exactly once, with what it made or changed."""
+    done = _to(action, ActionState.SUCCEEDED, now_ms)
+    return replace(done, ref=ref, owner=None, error_code=None)
+
+
+def fail(action: Action, *, error_code: str, now_ms: int) -> Action:
+    """Return the action as never applied, which it never will be."""
+    done = _to(action, ActionState.FAILED, now_ms)
+    return replace(done, error_code=error_code, owner=None)
+
+
+def release(action: Action, *, error_code: str, now_ms: int) -> Action:
+    """Return the action as free for the next caller: it was proved that nothing was applied."""
+    free = _to(action, ActionState.RESERVED, now_ms)
+    return replace(free, error_code=error_code, owner=None, lease_until_ms=0, precondition=None)
+
+
+def lose(action: Action, *, error_code: str, now_ms: int) -> Action:
+    """Return the action as one that may have been applied."""
+    return replace(_to(action, ActionState.UNKNOWN, now_ms), error_code=error_code)
+
+
+def let_go(action: Action, *, now_ms: int) -> Action:
+    """Return an unknown action as nobody's, so that the next caller may reconcile it."""
+    return replace(_to(action, ActionState.UNKNOWN, now_ms), owner=None, lease_until_ms=0)
+
+
+def _to(action: Action, state: ActionState, now_ms: int) -> Action:
+    """Return the action in `state`.
+
+    Raises:
+        IllegalTransition: the machine has no such arrow.
+    """
+    if state not in _NEXT[action.state]:
+        raise IllegalTransition(f"An action cannot go from {action.state} to {state}.")
+
+    return replace(action, state=state, updated_ms=now_ms)
