@@ -1,0 +1,258 @@
+"""The walk of a write to a desk, readable top to bottom.
+
+arguments -> decide -> ledger.reserve(key, fingerprint)
+          -> [replay | conflict | in progress | unknown: answer now]
+          -> ledger.sending committed to disk -> send ONCE, shielded from cancellation
+          -> ledger.settle -> record -> result
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar, assert_never
+
+import anyio
+
+from mcp_router.audit.log import DecisionLog, Draft
+from mcp_router.canonical import JsonValue, canonical_json
+from mcp_router.clock import Clock
+from mcp_router.domain.action import Action, ActionState, Outcome
+from mcp_router.domain.call import Call
+from mcp_router.domain.decision import Decision
+from mcp_router.domain.ids import Entropy, make_id
+from mcp_router.domain.write import CreateTicket, DeskWrite
+from mcp_router.errors import (
+    KeyConflict,
+    LeaseLost,
+    OutcomeUnknown,
+    RouterError,
+)
+from mcp_router.execute.delivery import Delivery, Settled, Shipment
+from mcp_router.execute.judge import Judge, require_candidates
+from mcp_router.execute.targets import Desk, Targets
+from mcp_router.ledger.admission import Admission
+from mcp_router.ledger.keys import Intention, Key, choose_key, fingerprint
+from mcp_router.ledger.ledger import LEASE_MS, Ledger
+from mcp_router.lookups import Lookups
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a tool wants written: `arguments` are the caller's own, the fingerprint's source."""
+
+    write: DeskWrite
+    arguments: JsonValue
+    object_id: str | None
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acted:
+    """What became of a wish; `error` says why, where the outcome is not the one hoped for."""
+
+    outcome: Outcome
+    key: Key
+    target: str
+    write: DeskWrite
+    action: Action | None = None
+    error: RouterError | None = None
+
+
+class Reader:
+    """Lets a tool read from a desk while its write is prepared, within the same record."""
+
+    def __init__(self, lookups: Lookups, call: Call, draft: Draft) -> None:
+        """Note what is read in `draft`."""
+        self._lookups = lookups
+        self._call = call
+        self._draft = draft
+
+    async def read(self, tool: str, ask: Callable[[Desk, float], Awaitable[T]]) -> T:
+        """Return what the desk that serves `tool` answers to `ask`."""
+        _, value = await self._lookups.ask(self._call, self._draft, ask, tool=tool)
+        return value
+
+
+Prepare = Callable[[Reader], Awaitable[Wish]]
+
+
+class Actions:
+    """Serves writes; each one is an action in the ledger."""
+
+    def __init__(
+        self,
+        *,
+        judge: Judge,
+        targets: Targets,
+        lookups: Lookups,
+        ledger: Ledger,
+        log: DecisionLog,
+        clock: Clock,
+        entropy: Entropy,
+        owner: str,
+    ) -> None:
+        """Bring the rooms below together; `owner` names this process in the ledger."""
+        self._judge = judge
+        self._targets = targets
+        self._lookups = lookups
+        self._ledger = ledger
+        self._log = log
+        self._clock = clock
+        self._entropy = entropy
+        self._owner = owner
+
+    async def perform(self, call: Call, prepare: Prepare) -> Acted:
+        """Carry out what `prepare` returns, at most once for its key.
+
+        Raises:
+            NoTarget: no configured desk may serve the call; no key was used.
+            StorageUnavailable: the ledger cannot commit; nothing was sent.
+            LedgerDegraded: it was applied, but the ledger could not note it.
+        """
+        async with self._log.record(call) as draft:
+            decision = self._judge.desk(call)
+            draft.decision = decision
+            require_candidates(decision)
+            wish = await prepare(Reader(self._lookups, call, draft))
+            draft.ticket_id = wish.object_id
+            key = self._key(call, wish)
+
+            if wish.dry_run:
+                acted = Acted(
+                    outcome=Outcome.DRY_RUN,
+                    key=key,
+                    target=decision.candidates[0].target,
+                    write=wish.write,
+                )
+            else:
+                # A host that goes away, or a deadline of its own, must not cut a write in two.
+                with anyio.CancelScope(shield=True):
+                    acted = await self._act(call, wish, key, decision, draft)
+
+            draft.outcome = acted.outcome
+            draft.error_code = acted.error.code if acted.error else None
+            return acted
+
+    async def _act(
+        self, call: Call, wish: Wish, key: Key, decision: Decision, draft: Draft
+    ) -> Acted:
+        """Reserve the key, then do what its row allows."""
+        desks = self._desks(wish, decision)
+        wanted = self._wanted(call, wish, key, desks[0])
+        admission, action = await self._ledger.reserve(wanted, key.earlier)
+        draft.acted(action)
+        delivery = Delivery(self._ledger, self._clock, draft.attempted)
+        shipment = Shipment(
+            write=wish.write,
+            desks=desks,
+            ends_s=self._clock.monotonic_s() + decision.limits.deadline_s,
+            attempt_timeout_s=decision.limits.attempt_timeout_s,
+        )
+
+        try:
+            match admission:
+                case Admission.PROCEED:
+                    settled = await delivery.deliver(action, shipment)
+                case Admission.RECONCILE:
+                    settled = await delivery.reconcile(action, shipment)
+                case _:
+                    settled = Settled(action=action)
+        except LeaseLost as lost:
+            settled, admission = Settled(action=action, error=lost), Admission.IN_PROGRESS
+
+        draft.acted(settled.action)
+        outcome, error = _outcome(admission, settled)
+        return Acted(
+            outcome=outcome,
+            key=key,
+            target=settled.action.target,
+            write=wish.write,
+            action=settled.action,
+            error=error,
+        )
+
+    def _desks(self, wish: Wish, decision: Decision) -> tuple[Desk, ...]:
+        """Return the desks that may take the write.
+
+        A new ticket may go to any desk of the pool; what changes an existing thing goes to the
+        desk that holds it.
+        """
+        desks = tuple(self._targets.desks[one.target] for one in decision.candidates)
+        return desks if isinstance(wish.write, CreateTicket) else desks[:1]
+
+    def _key(self, call: Call, wish: Wish) -> Key:
+        """Return the key of the wish."""
+        intention = Intention(
+            tenant=call.caller.tenant,
+            principal=call.caller.principal,
+            tool=call.tool,
+            object_id=wish.object_id,
+            run_id=call.run_id,
+            fingerprint=fingerprint(call.tool, wish.arguments),
+        )
+        return choose_key(call.idempotency_key, intention, call.received_ms)
+
+    def _wanted(self, call: Call, wish: Wish, key: Key, desk: Desk) -> Action:
+        """Return the action as it would be reserved now."""
+        now_ms = self._clock.now_ms()
+        action_id = make_id("act", now_ms, self._entropy)
+        return Action(
+            action_id=action_id,
+            tenant=call.caller.tenant,
+            principal=call.caller.principal,
+            key=key.text,
+            tool=call.tool,
+            target=desk.name,
+            strategy=desk.strategy(wish.write),
+            fingerprint=fingerprint(call.tool, wish.arguments),
+            arguments_json=canonical_json(wish.arguments),
+            state=ActionState.RESERVED,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            owner=f"{self._owner}#{call.call_id}",
+            lease_until_ms=now_ms + LEASE_MS,
+            marker=action_id,
+            run_id=call.run_id,
+            object_id=wish.object_id,
+        )
+
+
+def _outcome(admission: Admission, settled: Settled) -> tuple[Outcome, RouterError | None]:
+    """Return the outcome that the host is told, and the error that explains it."""
+    match admission:
+        case Admission.CONFLICT:
+            return Outcome.CONFLICT, KeyConflict(
+                "This key, or this step of the run, was used before with other arguments."
+            )
+        case Admission.IN_PROGRESS:
+            return Outcome.IN_PROGRESS, settled.error
+        case Admission.WAITS_FOR_PERSON:
+            return Outcome.OUTCOME_UNKNOWN, OutcomeUnknown("A person decides about this action.")
+        case Admission.REPLAY:
+            return _replayed(settled.action)
+        case Admission.PROCEED | Admission.RECONCILE:
+            return _settled(settled)
+        case _:
+            assert_never(admission)
+
+
+def _replayed(action: Action) -> tuple[Outcome, RouterError | None]:
+    """Return the outcome of an action that was decided before this call."""
+    if action.state is ActionState.SUCCEEDED:
+        return Outcome.REPLAYED, None
+
+    return Outcome.FAILED, None
+
+
+def _settled(settled: Settled) -> tuple[Outcome, RouterError | None]:
+    """Return the outcome of an action that this call has carried as far as it could."""
+    match settled.action.state:
+        case ActionState.SUCCEEDED:
+            return Outcome.SUCCEEDED, None
+        case ActionState.UNKNOWN | ActionState.NEEDS_HUMAN | ActionState.SENDING:
+            return Outcome.OUTCOME_UNKNOWN, settled.error
+        case ActionState.FAILED | ActionState.RESERVED:
+            return Outcome.FAILED, settled.error
+        case _:
+            assert_never(settled.action.state)
