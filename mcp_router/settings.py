@@ -1,0 +1,391 @@
+"""`router.yaml` and the environment, checked and frozen: what this installation is made of."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, Strict
+
+from mcp_router.domain.caller import Scope
+from mcp_router.domain.money import microusd
+from mcp_router.domain.secret import Secret
+from mcp_router.domain.target import ModelTarget, Price
+from mcp_router.environment import fill_in, protect_variables
+from mcp_router.errors import InvalidSettings, MissingSecret, SettingsMissing
+from mcp_router.fields import (
+    A_NAME,
+    TARGET_NAME,
+    Email,
+    Key,
+    Name,
+    PolicyReference,
+    Sha256,
+    Storage,
+    Subdomain,
+    Text,
+    Url,
+)
+from mcp_router.marked_yaml import MAX_BYTES, YamlPath, parse_yaml
+from mcp_router.review import Form, Review, suggest, tell
+
+
+class ProviderKind(StrEnum):
+    """The wire formats that the router speaks to models."""
+
+    ANTHROPIC = "anthropic"
+    OPENAI = "openai"
+    GEMINI = "gemini"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """One account at one provider of models; `base_url` has no slash at its end."""
+
+    name: str
+    kind: ProviderKind
+    api_key: Secret
+    base_url: str
+    ca_bundle: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZendeskSettings:
+    """One Zendesk account, entered with an agent's e-mail address and an API token."""
+
+    name: str
+    email: str
+    token: Secret
+    base_url: str
+    ca_bundle: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesforceSettings:
+    """One Salesforce org, entered with OAuth client credentials."""
+
+    name: str
+    instance_url: str
+    client_id: str
+    client_secret: Secret
+    ca_bundle: Path | None = None
+
+
+DeskSettings: TypeAlias = ZendeskSettings | SalesforceSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSettings:
+    """One bearer token for HTTP: only its SHA-256 (lower-case hexadecimal) is kept."""
+
+    name: str
+    tenant: str
+    principal: str
+    scopes: frozenset[Scope]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of `router.yaml`; `storage` holds an absolute path, `policies` None the packaged ones."""
+
+    storage: str
+    policy: str
+    policies: Path | None = None
+    providers: tuple[ProviderSettings, ...] = ()
+    models: tuple[ModelTarget, ...] = ()
+    tokens: tuple[TokenSettings, ...] = ()
+    desks: tuple[DeskSettings, ...] = ()
+
+
+def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
+    """Return the settings in the file at `path`.
+
+    Raises:
+        SettingsMissing: there is no such file.
+        InvalidSettings, MissingSecret: as `parse_settings`; the first also for an unreadable file.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise SettingsMissing(f"There is no {path}.") from None
+    except OSError as error:
+        raise InvalidSettings(f"{path} cannot be read: {error.strerror}.") from None
+
+    return _settings(content, file=str(path), environ=environ)
+
+
+def parse_settings(text: str, *, file: str, environ: Mapping[str, str]) -> Settings:
+    """Return the settings in `text`; relative paths start at the folder of `file`.
+
+    `${NAME}` inside a value stands for an environment variable; an empty one counts as missing.
+
+    Raises:
+        InvalidSettings: all problems at once, a line each, with file, line and column.
+        MissingSecret: nothing else is wrong, but variables are missing; names each and its place.
+    """
+    return _settings(text.encode("utf-8", "replace"), file=file, environ=environ)
+
+
+def _settings(content: bytes, *, file: str, environ: Mapping[str, str]) -> Settings:
+    """Parse, fill in the environment and check, in this order."""
+    marked = parse_yaml(protect_variables(content), file=file)
+
+    if marked.problems and marked.value is None:
+        raise InvalidSettings(tell(marked.problems))
+
+    document, missing = fill_in(marked, environ)
+    review = Review(document)
+    settings = _read(review, Path(file).parent)
+    # What is missing reads as empty text, which other checks complain about at the same place.
+    places = {(problem.line, problem.column) for problem in missing}
+    other = tuple(p for p in review.problems if (p.line, p.column) not in places)
+
+    if other:
+        raise InvalidSettings(tell(other + missing))
+
+    if missing:
+        raise MissingSecret(tell(missing))
+
+    return settings
+
+
+class _PriceForm(Form):
+    """US dollars per million tokens."""
+
+    input: float = Field(ge=0, le=100_000, allow_inf_nan=False)
+    output: float = Field(ge=0, le=100_000, allow_inf_nan=False)
+
+
+class _ProviderForm(Form):
+    kind: Annotated[ProviderKind, Strict(False)]
+    api_key: Key
+    base_url: Url | None = None
+    ca_bundle: str | None = None
+
+
+class _ModelForm(Form):
+    provider: str
+    model: Text
+    family: Name
+    context_tokens: int | None = Field(default=None, gt=0)
+    price: _PriceForm | None = None
+
+
+class _TokenForm(Form):
+    name: Name
+    tenant: Name
+    principal: Text
+    scopes: list[Annotated[Scope, Strict(False)]] = Field(min_length=1)
+    sha256: Sha256
+
+
+class _ZendeskForm(Form):
+    kind: Literal["zendesk"]
+    subdomain: Subdomain | None = None
+    email: Email
+    token: Key
+    base_url: Url | None = None
+    ca_bundle: str | None = None
+
+
+class _SalesforceForm(Form):
+    kind: Literal["salesforce"]
+    instance_url: Url
+    client_id: Key
+    client_secret: Key
+    ca_bundle: str | None = None
+
+
+class _RootForm(Form):
+    storage: Storage = "sqlite:///router.db"
+    policy: PolicyReference = "support"
+    policies: str | None = None
+    providers: dict[str, object] | None = None
+    models: dict[str, object] | None = None
+    tokens: list[object] | None = None
+    desks: dict[str, object] | None = None
+
+
+_BASE_URLS: Mapping[ProviderKind, str] = {
+    ProviderKind.ANTHROPIC: "https://api.anthropic.com",
+    ProviderKind.OPENAI: "https://api.openai.com/v1",
+    ProviderKind.GEMINI: "https://generativelanguage.googleapis.com",
+}
+
+
+def _read(review: Review, folder: Path) -> Settings:
+    """Return the settings; they are complete only where the review has no problems."""
+    root = review.read(_RootForm, ()) or _RootForm()
+    database = folder.absolute() / root.storage.removeprefix("sqlite:///")
+    return Settings(
+        storage=f"sqlite:///{database}",
+        policy=root.policy,
+        policies=_place(review, ("policies",), folder, what="folder"),
+        providers=tuple(_providers(review, folder)),
+        models=tuple(_models(review)),
+        tokens=tuple(_tokens(review)),
+        desks=tuple(_desks(review, folder)),
+    )
+
+
+def _named(review: Review, section: str) -> Iterator[tuple[str, YamlPath]]:
+    """Yield the name and the place of each part of a section, after checking the name."""
+    for name in review.names((section,)):
+        if not TARGET_NAME.fullmatch(name):
+            review.add((section, name), A_NAME, at_key=True)
+
+        yield name, (section, name)
+
+
+def _place(
+    review: Review, path: YamlPath, folder: Path, *, what: Literal["file", "folder"]
+) -> Path | None:
+    """Return the absolute path that the text at `path` means, after a look whether it is there."""
+    value = review.document.at(path)
+
+    if not isinstance(value, str):
+        return None
+
+    result = folder.absolute() / value
+
+    try:
+        there = result.is_file() if what == "file" else result.is_dir()
+    except OSError:  # too long, or behind a folder that we may not enter
+        there = False
+
+    if not there:
+        review.add(path, f"a {what} that exists, as seen from the folder of this file")
+
+    return result
+
+
+def _providers(review: Review, folder: Path) -> Iterator[ProviderSettings]:
+    for name, path in _named(review, "providers"):
+        form = review.read(_ProviderForm, path)
+
+        if form is not None:
+            yield ProviderSettings(
+                name=name,
+                kind=form.kind,
+                api_key=Secret(form.api_key),
+                base_url=form.base_url or _BASE_URLS[form.kind],
+                ca_bundle=_place(review, (*path, "ca_bundle"), folder, what="file"),
+            )
+
+
+def _models(review: Review) -> Iterator[ModelTarget]:
+    providers = review.names(("providers",))
+
+    for name, path in _named(review, "models"):
+        form = review.read(_ModelForm, path)
+
+        if form is None:
+            continue
+
+        if form.provider not in providers:
+            advice = suggest(form.provider, providers)
+            review.add((*path, "provider"), f"the name of a provider in this file{advice}")
+
+        yield ModelTarget(
+            name=name,
+            provider=form.provider,
+            model=form.model,
+            family=form.family,
+            context_tokens=form.context_tokens,
+            price=_price(form.price) if form.price else None,
+        )
+
+
+def _price(form: _PriceForm) -> Price:
+    """Return dollars as micro-dollars; a float's shortest text is the number that was written."""
+    return Price(
+        input=microusd(Decimal(str(form.input))), output=microusd(Decimal(str(form.output)))
+    )
+
+
+def _desks(review: Review, folder: Path) -> Iterator[DeskSettings]:
+    models = review.names(("models",))
+
+    for name, path in _named(review, "desks"):
+        if name in models:  # a policy's pool could not tell them apart
+            review.add(path, "a name that no model has", at_key=True)
+
+        kind = review.document.at((*path, "kind"))
+
+        if kind == "salesforce":
+            desk: DeskSettings | None = _salesforce(review, folder, name, path)
+        elif kind == "zendesk":
+            desk = _zendesk(review, folder, name, path)
+        else:
+            desk = None
+            review.add((*path, "kind"), "a desk with the key `kind`: zendesk or salesforce")
+
+        if desk is not None:
+            yield desk
+
+
+def _zendesk(review: Review, folder: Path, name: str, path: YamlPath) -> ZendeskSettings | None:
+    form = review.read(_ZendeskForm, path)
+
+    if form is None:
+        return None
+
+    if form.base_url is None and form.subdomain is None:
+        review.add(path, "the key `subdomain` (or `base_url`), which is missing")
+
+    return ZendeskSettings(
+        name=name,
+        email=form.email,
+        token=Secret(form.token),
+        base_url=form.base_url or f"https://{form.subdomain}.zendesk.com",
+        ca_bundle=_place(review, (*path, "ca_bundle"), folder, what="file"),
+    )
+
+
+def _salesforce(
+    review: Review, folder: Path, name: str, path: YamlPath
+) -> SalesforceSettings | None:
+    form = review.read(_SalesforceForm, path)
+
+    if form is None:
+        return None
+
+    return SalesforceSettings(
+        name=name,
+        instance_url=form.instance_url,
+        client_id=form.client_id,
+        client_secret=Secret(form.client_secret),
+        ca_bundle=_place(review, (*path, "ca_bundle"), folder, what="file"),
+    )
+
+
+def _tokens(review: Review) -> Iterator[TokenSettings]:
+    tokens = review.document.at(("tokens",))
+    names: set[str] = set()
+    digests: set[str] = set()
+
+    for index in range(len(tokens) if isinstance(tokens, list) else 0):
+        form = review.read(_TokenForm, ("tokens", index))
+
+        if form is None:
+            continue
+
+        if form.name in names:
+            review.add(("tokens", index, "name"), "a name that no other token has")
+
+        if form.sha256.lower() in digests:  # one secret would have two owners
+            review.add(("tokens", index, "sha256"), "a SHA-256 that no other token has")
+
+        names.add(form.name)
+        digests.add(form.sha256.lower())
+        yield TokenSettings(
+            name=form.name,
+            tenant=form.tenant,
+            principal=form.principal,
+            scopes=frozenset(form.scopes),
+            sha256=form.sha256.lower(),
+        )
