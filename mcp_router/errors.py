@@ -11,7 +11,7 @@ RouterError
 │   ├── NoTarget, TargetsExhausted, DeadlineExceeded
 │   └── NotFound, DeskRejected, DeskUnavailable, TicketChanged
 ├── LedgerError
-│   ├── KeyConflict, LeaseLost, OutcomeUnknown
+│   ├── KeyConflict, LeaseLost, OutcomeUnknown, LedgerDegraded
 │   └── IllegalTransition  a fault of the router, stopped before it was written
 ├── StorageUnavailable     the store cannot commit, is locked or is gone
 ├── SendFailed             one attempt failed: kept inside `execute/`, never on the wire
@@ -246,6 +246,14 @@ class OutcomeUnknown(LedgerError):
 
     code = "outcome_unknown"
     next_step = "Do not send it again: ask get_action later, or let a person decide."
+
+
+class LedgerDegraded(LedgerError):
+    """The desk applied the write, but the store could not note it any more."""
+
+    code = "ledger_degraded"
+    retryable = True
+    next_step = "Call again with the same idempotency_key only: the desk will be asked, not told."
 
 
 class IllegalTransition(LedgerError):

@@ -1,12 +1,13 @@
 """The walk of a read at a desk, readable top to bottom.
 
-    arguments -> signals -> policy version -> decide -> chain of attempts -> record -> result
+arguments -> signals -> policy version -> decide -> chain of attempts -> record -> result
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
-from mcp_router.audit.log import DecisionLog
+from mcp_router.audit.log import DecisionLog, Draft
 from mcp_router.clock import Clock
 from mcp_router.domain.attempt import Reason
 from mcp_router.domain.call import Call
@@ -57,22 +58,34 @@ class Lookups:
         """
         async with self._log.record(call) as draft:
             draft.ticket_id = ticket_id
-            decision = self._judge.desk(call)
-            draft.decision = decision
-            require_candidates(decision)
+            draft.decision = self._judge.desk(call)
+            return await self.ask(call, draft, ask)
 
-            async def send(candidate: Candidate, timeout_s: float) -> Answer[T | None]:
-                return await _answer(ask(self._targets.desks[candidate.target], timeout_s))
+    async def ask(
+        self,
+        call: Call,
+        draft: Draft,
+        ask: Callable[[Desk, float], Awaitable[T]],
+        *,
+        tool: str | None = None,
+    ) -> tuple[str, T]:
+        """Read as a part of another walk, into its draft, by the rule of `tool`; as `read` does."""
+        decision = self._judge.desk(call if tool is None else replace(call, tool=tool))
+        require_candidates(decision)
 
-            chain = Chain(
-                decision.limits, clock=self._clock, jitter=self._jitter, report=draft.attempted
-            )
-            draft.target, answer = await chain.run(decision.candidates, send)
+        async def send(candidate: Candidate, timeout_s: float) -> Answer[T | None]:
+            return await _answer(ask(self._targets.desks[candidate.target], timeout_s))
 
-            if answer.value is None:
-                raise NotFound("The desk has nothing of that id.")
+        chain = Chain(
+            decision.limits, clock=self._clock, jitter=self._jitter, report=draft.attempted
+        )
+        target, answer = await chain.run(decision.candidates, send)
+        draft.target = target
 
-            return draft.target, answer.value
+        if answer.value is None:
+            raise NotFound("The desk has nothing of that id.")
+
+        return target, answer.value
 
 
 async def _answer(asked: Awaitable[T]) -> Answer[T | None]:

@@ -1,6 +1,6 @@
 """The walk of a completion, readable top to bottom.
 
-    request -> signals -> policy version -> decide -> chain of attempts -> record -> result
+request -> signals -> policy version -> decide -> chain of attempts -> record -> result
 """
 
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """The decision log: exactly one record for every call, on disk before its answer leaves."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -13,7 +14,9 @@ from mcp_router.domain.attempt import Attempt
 from mcp_router.domain.call import Call
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.record import ModelAnswer, Record, StoredRecord
-from mcp_router.errors import RouterError, UnknownDecision, public_error
+from mcp_router.errors import RouterError, StorageUnavailable, UnknownDecision, public_error
+
+_logger = logging.getLogger(__name__)
 
 OK = "ok"
 ERROR = "error"
@@ -114,7 +117,7 @@ class DecisionLog:
             yield draft
         except BaseException as error:
             draft.failed(error)
-            await self._append(draft, started_s)
+            await self._append_failure(draft, started_s)
             raise
 
         await self._append(draft, started_s)
@@ -137,6 +140,13 @@ class DecisionLog:
             raise UnknownDecision("No decision has that id.")
 
         return stored
+
+    async def _append_failure(self, draft: Draft, started_s: float) -> None:
+        """Write the record of a call that failed; its own error tells more than a full disk."""
+        try:
+            await self._append(draft, started_s)
+        except StorageUnavailable:
+            _logger.exception("no record could be kept of call %s", draft.call.call_id)
 
     async def _append(self, draft: Draft, started_s: float) -> None:
         """Write the record, whatever happens to the task meanwhile."""

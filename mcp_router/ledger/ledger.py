@@ -86,6 +86,10 @@ class Ledger:
             action, machine.fail(action, error_code=error_code, now_ms=self._clock.now_ms())
         )
 
+    async def held(self, action: Action) -> Action:
+        """Keep the key for another target: nothing was applied at this one."""
+        return await self._move(action, machine.hold(action, now_ms=self._clock.now_ms()))
+
     async def released(self, action: Action, error_code: str) -> Action:
         """Free the key again: nothing was applied and the same call may succeed later."""
         return await self._move(

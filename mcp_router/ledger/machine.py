@@ -63,6 +63,11 @@ def fail(action: Action, *, error_code: str, now_ms: int) -> Action:
     return replace(done, error_code=error_code, owner=None)
 
 
+def hold(action: Action, *, now_ms: int) -> Action:
+    """Return the action as still its owner's to send: it was proved that nothing was applied."""
+    return replace(_to(action, ActionState.RESERVED, now_ms), precondition=None)
+
+
 def release(action: Action, *, error_code: str, now_ms: int) -> Action:
     """Return the action as free for the next caller: it was proved that nothing was applied."""
     free = _to(action, ActionState.RESERVED, now_ms)
