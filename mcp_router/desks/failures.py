@@ -23,7 +23,11 @@ _NOT_BUILT = (  # what requests raises while it builds a request, before any con
     requests_errors.InvalidJSONError,
 )
 _TIMED_OUT = (TimeoutError, urllib3_errors.TimeoutError, requests_errors.Timeout)
-_UNREADABLE = (urllib3_errors.DecodeError, requests_errors.ContentDecodingError)
+_UNREADABLE = (
+    urllib3_errors.DecodeError,
+    requests_errors.ContentDecodingError,
+    requests_errors.JSONDecodeError,  # of an answer; a kind of InvalidJSONError all the same
+)
 
 
 class ConnectFailed(urllib3_errors.HTTPError):
@@ -50,6 +54,9 @@ def classify_exception(error: OSError | urllib3_errors.HTTPError) -> SendFailed:
     if isinstance(error, ConnectFailed):
         return _refused(_why_not_connected(error.__cause__))
 
+    if _holds(error, _UNREADABLE):
+        return _unknown("The desk's answer cannot be decoded.", Reason.GARBLED)
+
     if isinstance(error, _NOT_BUILT):
         return _not_applied("The request could not be built.", Reason.REJECTED)
 
@@ -58,9 +65,6 @@ def classify_exception(error: OSError | urllib3_errors.HTTPError) -> SendFailed:
 
     if _holds(error, _TIMED_OUT):
         return _unknown("The desk did not answer in time.", Reason.TIMEOUT)
-
-    if _holds(error, _UNREADABLE):
-        return _unknown("The desk's answer cannot be decoded.", Reason.GARBLED)
 
     return _unknown("The connection broke before the answer was complete.", Reason.RESET)
 

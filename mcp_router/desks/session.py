@@ -11,6 +11,7 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import requests
 import urllib3
@@ -79,6 +80,8 @@ class DeskSession(requests.Session):
         self._timeouts_s = (connect_s, read_s)
         self._deadline_s: float | None = None
         self._call_headers: tuple[tuple[str, str], ...] = ()
+        self._call_query: tuple[tuple[str, str], ...] = ()
+        self.answer: requests.Response | None = None
 
         for scheme in ("https://", "http://"):
             self.mount(scheme, DeskAdapter(context))
@@ -91,19 +94,25 @@ class DeskSession(requests.Session):
 
     @contextmanager
     def call(
-        self, *, deadline_s: float, headers: tuple[tuple[str, str], ...] = ()
+        self,
+        *,
+        deadline_s: float,
+        headers: tuple[tuple[str, str], ...] = (),
+        query: tuple[tuple[str, str], ...] = (),
     ) -> Iterator[None]:
-        """Hold every request of the block to one deadline and give it these headers.
+        """Hold every request of the block to one deadline; add what its client cannot say.
 
         `deadline_s` is on the clock's monotonic scale, so time spent waiting for a free worker
-        counts. This is how a header reaches a client library that has no argument for it.
+        counts. `query` takes the place of parameters of the same name. `answer` is the last
+        answer since the block began, None where there was none.
         """
-        self._deadline_s, self._call_headers = deadline_s, headers
+        self._deadline_s, self._call_headers, self._call_query = deadline_s, headers, query
+        self.answer = None
 
         try:
             yield
         finally:
-            self._deadline_s, self._call_headers = None, ()
+            self._deadline_s, self._call_headers, self._call_query = None, (), ()
 
     def send(
         self,
@@ -126,6 +135,7 @@ class DeskSession(requests.Session):
         self._refuse_other_servers(request)
         is_read = request.method in READS
         request.headers.update(self._call_headers)
+        request.url = _with_query(request.url or "", self._call_query)
 
         try:
             response = super().send(
@@ -139,6 +149,7 @@ class DeskSession(requests.Session):
         except (OSError, urllib3.exceptions.HTTPError) as error:
             raise classify_exception(error) from None
 
+        self.answer = response
         status = response.status_code
 
         if status == 429 or (300 <= status < 400 and not is_read):
@@ -173,7 +184,7 @@ class DeskSession(requests.Session):
         body = io.BytesIO()
 
         try:
-            for chunk in raw.stream(_CHUNK_BYTES, decode_content=False):
+            while chunk := raw.read1(_CHUNK_BYTES, decode_content=False):
                 body.write(chunk)
                 self._check_answer(body.tell())
         finally:
@@ -213,6 +224,16 @@ def _retries(retry: urllib3.Retry) -> bool:
     """Say whether urllib3 would send again: a `total` of None means without end."""
     counts = (retry.connect, retry.read, retry.status, retry.redirect, retry.other)
     return retry.total is None or bool(retry.total or any(counts) or retry.status_forcelist)
+
+
+def _with_query(url: str, query: tuple[tuple[str, str], ...]) -> str:
+    if not query:
+        return url
+
+    parts = urlsplit(url)
+    names = {name for name, _ in query}
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in names]
+    return urlunsplit(parts._replace(query=urlencode([*kept, *query])))
 
 
 def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
