@@ -5,8 +5,7 @@ from decimal import Decimal
 
 from mcp_router.domain.decision import ChainLimits
 from mcp_router.domain.money import microusd
-from mcp_router.domain.target import TargetKind
-from mcp_router.policy.document import (
+from mcp_router.domain.policy import (
     Condition,
     Policy,
     PolicyIntent,
@@ -15,6 +14,7 @@ from mcp_router.policy.document import (
     PoolTarget,
     Rule,
 )
+from mcp_router.domain.target import TargetKind
 from mcp_router.policy.draft import (
     DefaultLimitsForm,
     Draft,

@@ -7,8 +7,8 @@ and a pool that stands in the list twice is a problem here.
 import re
 from collections.abc import Sequence
 
+from mcp_router.domain.policy import PoolStrategy
 from mcp_router.marked_yaml import YamlPath
-from mcp_router.policy.document import PoolStrategy
 from mcp_router.policy.draft import (
     AN_ID,
     AN_INTENT,

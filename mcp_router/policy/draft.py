@@ -9,9 +9,9 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, Strict
 
+from mcp_router.domain.policy import PoolStrategy
 from mcp_router.fields import Name, matching
 from mcp_router.marked_yaml import YamlPath, YamlValue
-from mcp_router.policy.document import PoolStrategy
 from mcp_router.review import Form, Review
 
 

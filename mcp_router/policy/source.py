@@ -8,12 +8,12 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from mcp_router.domain.policy import Policy
 from mcp_router.errors import PolicyRejected, UnknownPolicy
 from mcp_router.fields import POLICY_REFERENCE
 from mcp_router.marked_yaml import MAX_BYTES, Problem, parse_yaml
 from mcp_router.policy.build import build
 from mcp_router.policy.check import check
-from mcp_router.policy.document import Policy
 from mcp_router.policy.draft import Draft, read_draft
 from mcp_router.review import Review, tell
 
