@@ -108,6 +108,17 @@ def garbled(status: int | None = None) -> SendFailed:
     )
 
 
+def before_write(failure: SendFailed) -> SendFailed:
+    """Return the failure of a read that a write needed first: the write itself never left."""
+    return SendFailed(
+        failure.message,
+        evidence=Evidence.NOT_APPLIED,
+        reason=failure.reason,
+        status=failure.status,
+        retry_after_s=failure.retry_after_s,
+    )
+
+
 def too_late() -> SendFailed:
     """Return the failure of a request whose deadline had passed before it was sent."""
     return _not_applied("The deadline passed before the request was sent.", Reason.TIMEOUT)

@@ -80,8 +80,9 @@ class DeskSession(requests.Session):
         self._timeouts_s = (connect_s, read_s)
         self._deadline_s: float | None = None
         self._call_headers: tuple[tuple[str, str], ...] = ()
-        self._call_query: tuple[tuple[str, str], ...] = ()
+        self._call_query: tuple[tuple[str, str | None], ...] = ()
         self.answer: requests.Response | None = None
+        self.sends = 0
 
         for scheme in ("https://", "http://"):
             self.mount(scheme, DeskAdapter(context))
@@ -98,16 +99,17 @@ class DeskSession(requests.Session):
         *,
         deadline_s: float,
         headers: tuple[tuple[str, str], ...] = (),
-        query: tuple[tuple[str, str], ...] = (),
+        query: tuple[tuple[str, str | None], ...] = (),
     ) -> Iterator[None]:
         """Hold every request of the block to one deadline; add what its client cannot say.
 
         `deadline_s` is on the clock's monotonic scale, so time spent waiting for a free worker
-        counts. `query` takes the place of parameters of the same name. `answer` is the last
-        answer since the block began, None where there was none.
+        counts. `query` takes the place of parameters of the same name, None removes them. Since
+        the block began, `sends` requests were handed to a connection, and `answer` is the last
+        answer, or None.
         """
         self._deadline_s, self._call_headers, self._call_query = deadline_s, headers, query
-        self.answer = None
+        self.answer, self.sends = None, 0
 
         try:
             yield
@@ -136,13 +138,15 @@ class DeskSession(requests.Session):
         is_read = request.method in READS
         request.headers.update(self._call_headers)
         request.url = _with_query(request.url or "", self._call_query)
+        timeout_s = self._remaining_s()
+        self.sends += 1
 
         try:
             response = super().send(
                 request,
                 stream=True,
                 proxies={},
-                timeout=self._remaining_s(),
+                timeout=timeout_s,
                 allow_redirects=allow_redirects and is_read,
             )
             self._read_whole(response)
@@ -226,14 +230,20 @@ def _retries(retry: urllib3.Retry) -> bool:
     return retry.total is None or bool(retry.total or any(counts) or retry.status_forcelist)
 
 
-def _with_query(url: str, query: tuple[tuple[str, str], ...]) -> str:
+def _with_query(url: str, query: tuple[tuple[str, str | None], ...]) -> str:
+    """Return the URL with these parameters in place of any of the same name.
+
+    >>> _with_query("https://desk.invalid/a?b=1&c=2", (("b", None), ("c", "3")))
+    'https://desk.invalid/a?c=3'
+    """
     if not query:
         return url
 
     parts = urlsplit(url)
     names = {name for name, _ in query}
     kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in names]
-    return urlunsplit(parts._replace(query=urlencode([*kept, *query])))
+    added = [(name, value) for name, value in query if value is not None]
+    return urlunsplit(parts._replace(query=urlencode([*kept, *added])))
 
 
 def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
