@@ -60,9 +60,12 @@ class Connection(HttpToolsProtocol):
 
     def abort(self) -> None:
         """Reset the connection: the peer gets RST, without a TLS goodbye. Harmless twice."""
-        if not self.lost.is_set():
-            _reset_on_close(self.transport.get_extra_info("socket"))
-            self.transport.abort()
+        peer = self.transport.get_extra_info("socket")
+
+        if peer is not None:  # it is None once the connection is lost
+            _reset_on_close(peer)
+
+        self.transport.abort()
 
 
 def connection_of(scope: Scope) -> Connection:
@@ -205,4 +208,5 @@ def _bound_socket(port: int) -> socket.socket:
 
 
 def _reset_on_close(peer: socket.socket) -> None:
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    with contextlib.suppress(OSError):  # some systems refuse it once the peer has left
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
