@@ -245,7 +245,10 @@ class OutcomeUnknown(LedgerError):
     """The write may have been applied and the desk cannot say; it must not be sent again."""
 
     code = "outcome_unknown"
-    next_step = "Do not send it again: ask get_action later, or let a person decide."
+    next_step = (
+        "Do not send a new one. Repeat the call with this idempotency_key to have the desk asked "
+        "again, or let a person decide."
+    )
 
 
 class LedgerDegraded(LedgerError):

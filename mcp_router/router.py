@@ -40,6 +40,7 @@ class Completed:
     decision: Decision
     attempts: tuple[Attempt, ...]
     cost_microusd: int
+    latency_ms: int
 
 
 class Router:
@@ -72,6 +73,8 @@ class Router:
             TargetsExhausted, DeadlineExceeded: no target did, within the rule's limits.
             StorageUnavailable: the record cannot be kept, so the answer must not leave.
         """
+        started_s = self._clock.monotonic_s()
+
         async with self._log.record(call) as draft:
             draft.ticket_id = order.ticket_id
             decision = self._judge.completion(call, order.request, order.facts, order.policy)
@@ -94,6 +97,7 @@ class Router:
                 decision=decision,
                 attempts=tuple(draft.attempts),
                 cost_microusd=draft.cost_microusd,
+                latency_ms=round((self._clock.monotonic_s() - started_s) * 1000),
             )
 
     async def _send(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -96,10 +96,16 @@ class Draft:
 class DecisionLog:
     """Appends one record a call and finds it again."""
 
-    def __init__(self, store: RecordStore, clock: Clock) -> None:
-        """Keep records in `store`."""
+    def __init__(
+        self,
+        store: RecordStore,
+        clock: Clock,
+        observers: tuple[Callable[[Record], None], ...] = (),
+    ) -> None:
+        """Keep records in `store` and show each to `observers` once it is on disk."""
         self._store = store
         self._clock = clock
+        self._observers = observers
 
     @asynccontextmanager
     async def record(self, call: Call) -> AsyncIterator[Draft]:
@@ -152,5 +158,10 @@ class DecisionLog:
         """Write the record, whatever happens to the task meanwhile."""
         latency_ms = round((self._clock.monotonic_s() - started_s) * 1000)
 
+        record = draft.record(latency_ms=latency_ms)
+
         with anyio.CancelScope(shield=True):
-            await self._store.append(draft.record(latency_ms=latency_ms))
+            await self._store.append(record)
+
+        for observe in self._observers:
+            observe(record)

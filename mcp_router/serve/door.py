@@ -1,0 +1,135 @@
+"""The door of every tool call: who calls, with what, and what the host is told."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from mcp_types import CallToolResult, TextContent
+
+from mcp_router.app import App
+from mcp_router.canonical import JsonValue
+from mcp_router.domain.call import Call
+from mcp_router.domain.caller import Caller
+from mcp_router.domain.ids import make_id
+from mcp_router.errors import InvalidArguments, MissingScope, RouterError, public_error
+from mcp_router.tools.refusals import parse
+from mcp_router.tools.tool import AnyTool, Arguments
+from mcp_router.tools.writing import WriteArguments
+
+KEY_META = "dev.mcp-router/idempotency-key"
+RUN_META = "dev.mcp-router/run-id"
+KEY_HEADER = "idempotency-key"
+MAX_KEY = 255
+
+_logger = logging.getLogger(__name__)
+
+
+class Door:
+    """Lets calls in, and only coded errors out."""
+
+    def __init__(self, app: App) -> None:
+        """Open the door to `app`."""
+        self._app = app
+
+    def call(
+        self,
+        tool: AnyTool,
+        caller: Caller,
+        *,
+        client: str | None,
+        meta: Mapping[str, object],
+        headers: Mapping[str, str],
+    ) -> Call:
+        """Return the facts about a call that its transport knows."""
+        now_ms = self._app.clock.now_ms()
+        return Call(
+            call_id=make_id("dec", now_ms, self._app.entropy),
+            tool=tool.name,
+            caller=caller,
+            received_ms=now_ms,
+            client=client,
+            run_id=_text(meta.get(RUN_META)),
+            idempotency_key=_text(meta.get(KEY_META)) or headers.get(KEY_HEADER),
+        )
+
+    async def serve(self, tool: AnyTool, call: Call, raw: JsonValue) -> CallToolResult:
+        """Return the tool's result, or the coded error in its place; one record either way."""
+        services = self._app.services
+
+        try:
+            arguments = self._admit(tool, call, raw)
+        except RouterError as refused:
+            return await self._refuse(call, refused)
+
+        call = _complete(call, arguments)
+
+        try:
+            result = await tool.serve(services, call, arguments)
+        except RouterError as error:
+            return error_result(public_error(error), call.call_id)
+        except Exception as error:
+            # The host gets a sealed error; what went wrong is for the log only.
+            _logger.exception("call %s of %s failed", call.call_id, call.tool)
+            return error_result(public_error(error), call.call_id)
+
+        payload = result.model_dump(mode="json")
+        return _result(payload, is_error=result.is_error)
+
+    def _admit(self, tool: AnyTool, call: Call, raw: JsonValue) -> Arguments:
+        """Return the arguments if the caller may call and the arguments fit."""
+        if tool.scope not in call.caller.scopes:
+            raise MissingScope(f"This tool needs the scope {tool.scope}.")
+
+        if call.idempotency_key is not None and not 0 < len(call.idempotency_key) <= MAX_KEY:
+            raise InvalidArguments(f"idempotency_key: at most {MAX_KEY} characters.")
+
+        return parse(tool, raw)
+
+    async def _refuse(self, call: Call, refused: RouterError) -> CallToolResult:
+        """Record a refused call and say why it was refused."""
+        try:
+            await self._app.services.log.refuse(call, refused)
+        except RouterError as error:
+            return error_result(error, call.call_id)
+
+        return error_result(refused, call.call_id)
+
+
+def error_result(error: RouterError, call_id: str) -> CallToolResult:
+    """Return an error as every tool reports it."""
+    payload: dict[str, JsonValue] = {
+        "code": error.code,
+        "message": error.message,
+        "retryable": error.retryable,
+        "next": error.advice,
+        "decision_id": call_id,
+    }
+    return _result(payload, is_error=True)
+
+
+def _result(payload: dict[str, JsonValue], *, is_error: bool) -> CallToolResult:
+    """Return a structured result, with the same as compact text for hosts that read only text."""
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)],
+        structured_content=payload,
+        is_error=is_error,
+    )
+
+
+def _complete(call: Call, arguments: Arguments) -> Call:
+    """Return the call with the key and run of its arguments, which go before the transport's."""
+    if isinstance(arguments, WriteArguments):
+        return replace(
+            call,
+            idempotency_key=arguments.idempotency_key or call.idempotency_key,
+            run_id=arguments.run_id or call.run_id,
+        )
+
+    return replace(call, run_id=getattr(arguments, "run_id", None) or call.run_id)
+
+
+def _text(value: object) -> str | None:
+    """Return a piece of metadata if it is text."""
+    return value if isinstance(value, str) else None

@@ -1,0 +1,170 @@
+"""HTTP: Streamable HTTP at /mcp, the legacy SSE transport at /sse, and what operators look at."""
+
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import anyio
+import uvicorn
+from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from mcp_router.app import App
+from mcp_router.domain.caller import LOCAL_TENANT
+from mcp_router.errors import AddressInUse, StorageUnavailable, UnsafeBind
+from mcp_router.serve.auth import StaticTokens
+from mcp_router.serve.mcp import build_server
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+DRAIN_S = 40
+"""How long a stopping server waits for calls under way: longer than any write may take."""
+
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+_logger = logging.getLogger(__name__)
+
+
+def asgi(app: App, *, host: str = "127.0.0.1") -> Starlette:
+    """Return the web application; `host` is the address that it will be bound to.
+
+    On loopback addresses the SDK checks Host and Origin against DNS rebinding. With tokens
+    configured, both transports ask for one; health and metrics never carry a caller's data.
+    """
+    server = build_server(app)
+    # JSON and stateless: a disconnect cannot cancel a handler, and any replica can answer.
+    mcp = server.streamable_http_app(json_response=True, stateless_http=True, host=host)
+    sse = server.sse_app(host=host)
+    doors: list[BaseRoute] = [*mcp.routes, *sse.routes]
+    middleware: list[Middleware] = []
+
+    if app.tokens:
+        doors = [_guard(door) for door in doors]
+        backend = BearerAuthBackend(StaticTokens(app.tokens))
+        middleware.append(Middleware(AuthenticationMiddleware, backend=backend))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with server.session_manager.run():
+            yield
+
+    return Starlette(
+        routes=[
+            Route("/healthz", _healthz),
+            Route("/readyz", _readyz(app)),
+            Route("/metrics", _metrics(app)),
+            *doors,
+        ],
+        middleware=middleware,
+        lifespan=lifespan,
+    )
+
+
+async def serve_http(app: App, *, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT, finish the calls under way, return.
+
+    Raises:
+        UnsafeBind: the address can be reached by others and no tokens are configured.
+        AddressInUse: the port is taken.
+    """
+    if host not in LOOPBACK and not app.tokens:
+        raise UnsafeBind("Others could reach this address, and router.yaml has no tokens.")
+
+    config = uvicorn.Config(
+        asgi(app, host=host),
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    server = _Server(config)
+
+    with _listen(host, port) as listener:
+        address = listener.getsockname()
+        _logger.info("serving http://%s:%s/mcp and /sse", host, address[1])
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_stop_on_signal, server)
+            await server.serve(sockets=[listener])
+            tasks.cancel_scope.cancel()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the signals left to us: its own handler would end the process by the signal."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the handlers as they are."""
+        yield
+
+
+async def _stop_on_signal(server: uvicorn.Server) -> None:
+    """Ask the server to drain at the first signal, and to stop at once at the second."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            server.handle_exit(number, None)
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    """Bind before anything is started, so that a taken port is told plainly."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise AddressInUse(f"Port {port} cannot be bound on that address.") from error
+
+        yield listener
+
+
+def _guard(route: BaseRoute) -> BaseRoute:
+    """Return the route behind a bearer token."""
+    if isinstance(route, Mount):
+        return Mount(route.path, app=_with_token(route.app))
+
+    assert isinstance(route, Route)
+    return Route(route.path, endpoint=_with_token(route.app), methods=route.methods)
+
+
+def _with_token(app: ASGIApp) -> ASGIApp:
+    """Return an application that answers 401 without a configured token."""
+    return RequireAuthMiddleware(app, required_scopes=[])
+
+
+async def _healthz(_: Request) -> Response:
+    """Say that the process runs."""
+    return JSONResponse({"status": "ok"})
+
+
+def _readyz(app: App) -> _Endpoint:
+    """Return the endpoint that says whether calls can be served."""
+
+    async def endpoint(_: Request) -> Response:
+        try:
+            await app.services.ledger.of_run(LOCAL_TENANT, "readyz", limit=1)
+        except StorageUnavailable as error:
+            return JSONResponse({"status": error.code}, status_code=503)
+
+        return JSONResponse({"status": "ready"})
+
+    return endpoint
+
+
+def _metrics(app: App) -> _Endpoint:
+    """Return the endpoint that Prometheus reads."""
+
+    async def endpoint(_: Request) -> Response:
+        return PlainTextResponse(app.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return endpoint

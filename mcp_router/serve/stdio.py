@@ -1,0 +1,87 @@
+"""Standard input and output: one trusted host, which started this process."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from mcp.server.stdio import stdio_server
+
+from mcp_router.app import App
+from mcp_router.serve.mcp import build_server
+
+MAX_LINE = 8 * 1024 * 1024
+"""Bytes of one message: more than the largest prompt takes as JSON."""
+
+
+async def serve_stdio(app: App) -> None:
+    """Serve until standard input closes or SIGTERM comes, finish the writes under way, return."""
+    # The SDK's public way to stdio takes no streams of ours; see _stdin_lines for why we need one.
+    server = build_server(app)._lowlevel_server
+
+    async with _stdin_lines() as lines, anyio.create_task_group() as tasks:
+        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
+
+        # Lines are all that the SDK asks of its stdin.
+        async with stdio_server(stdin=lines) as (read, write):  # type: ignore[arg-type]
+            await server.run(read, write, server.create_initialization_options())
+
+        tasks.cancel_scope.cancel()
+
+
+async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
+    """Cancel what may be cancelled; writes are shielded and end first."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            scope.cancel()
+            return
+
+
+@asynccontextmanager
+async def _stdin_lines() -> AsyncIterator["_Lines | None"]:
+    """Yield standard input as lines that a cancelled reader can let go of.
+
+    The SDK reads in a thread, which would hold the process until the host sends one more line.
+    A regular file cannot be watched by the loop; it ends by itself, so the SDK's way is right.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=MAX_LINE)
+
+    try:
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
+        )
+    except (ValueError, OSError):
+        yield None
+        return
+
+    try:
+        yield _Lines(reader)
+    finally:
+        transport.close()
+
+
+class _Lines:
+    """Standard input, line by line."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        """Read from `reader`."""
+        self._reader = reader
+
+    def __aiter__(self) -> "_Lines":
+        """Return the lines themselves."""
+        return self
+
+    async def __anext__(self) -> str:
+        """Return the next line; a line beyond the limit becomes one that no parser takes."""
+        try:
+            line = await self._reader.readline()
+        except ValueError:
+            return "\n"
+
+        if not line:
+            raise StopAsyncIteration
+
+        return line.decode(errors="replace")

@@ -1,0 +1,18 @@
+"""Logs: to standard error only, since standard output carries the protocol."""
+
+import logging
+import sys
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def log_to_stderr(level: int) -> None:
+    """Send every log of the process to standard error, once.
+
+    The libraries below us log requests with their URLs at INFO; those stay quiet, because a URL
+    can carry an id or an address.
+    """
+    logging.basicConfig(stream=sys.stderr, level=level, format=FORMAT)
+
+    for chatty in ("httpx2", "httpcore2", "mcp", "urllib3", "uvicorn.access", "zenpy"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,0 +1,44 @@
+"""What the two commenting tools share: the same comment, seen by different people."""
+
+from pydantic import Field
+
+from mcp_router.actions import Wish
+from mcp_router.domain.call import Call
+from mcp_router.domain.ticket import Status, Visibility
+from mcp_router.domain.write import NewComment, UpdateTicket
+from mcp_router.services import Services
+from mcp_router.tools.tool import Id, Text
+from mcp_router.tools.writing import WriteArguments, WriteResult, perform
+
+
+class CommentArguments(WriteArguments):
+    """What to say on which ticket."""
+
+    ticket_id: Id
+    body: Text
+    status: Status | None = Field(default=None, description="Set the ticket's status as well.")
+
+
+class CommentResult(WriteResult):
+    """What became of a comment, and who can read it."""
+
+    visibility: Visibility
+
+
+async def comment(
+    services: Services, call: Call, arguments: CommentArguments, visibility: Visibility
+) -> CommentResult:
+    """Add the comment."""
+    write = UpdateTicket(
+        ticket_id=arguments.ticket_id,
+        comment=NewComment(body=arguments.body, visibility=visibility),
+        status=arguments.status,
+    )
+    wish = Wish(
+        write=write,
+        arguments=arguments.intent(),
+        object_id=arguments.ticket_id,
+        dry_run=arguments.dry_run,
+    )
+    result = await perform(services, call, wish)
+    return CommentResult(**dict(result), visibility=visibility)

@@ -1,0 +1,61 @@
+"""escalate_to_human: hand a ticket to a person, in one step."""
+
+from pydantic import Field
+
+from mcp_router.actions import Wish
+from mcp_router.domain.call import Call
+from mcp_router.domain.caller import Scope
+from mcp_router.domain.effect import Effect
+from mcp_router.domain.ticket import Priority, Status, Visibility
+from mcp_router.domain.write import NewComment, UpdateTicket
+from mcp_router.services import Services
+from mcp_router.tools.tool import Id, Label, Text, Tool
+from mcp_router.tools.writing import KEY_NOTE, WriteArguments, WriteResult, perform
+
+TAG = "copilot_escalated"
+
+
+class EscalateArguments(WriteArguments):
+    """Why a person is needed, and what that person should know."""
+
+    ticket_id: Id
+    reason: Label
+    summary: Text = Field(description="What was asked, what was tried, what is open.")
+    group_id: Id | None = Field(default=None, description="The group that takes over.")
+    priority: Priority | None = None
+
+
+async def run(services: Services, call: Call, arguments: EscalateArguments) -> WriteResult:
+    """Write the note, the assignment and the tag as one update, so that none goes missing."""
+    note = f"Handed over by the copilot: {arguments.reason}\n\n{arguments.summary}"
+    write = UpdateTicket(
+        ticket_id=arguments.ticket_id,
+        comment=NewComment(body=note, visibility=Visibility.INTERNAL),
+        status=Status.OPEN,
+        priority=arguments.priority,
+        group_id=arguments.group_id,
+        add_tags=(TAG,),
+    )
+    wish = Wish(
+        write=write,
+        arguments=arguments.intent(),
+        object_id=arguments.ticket_id,
+        dry_run=arguments.dry_run,
+    )
+    return await perform(services, call, wish)
+
+
+TOOL = Tool(
+    name="escalate_to_human",
+    title="Hand over to a person",
+    description=(
+        "Give a ticket to a person: one update with an internal note, the tag "
+        f"{TAG}, an open status and, if named, a group. Use it when you are not sure or not "
+        "allowed; do not also add a note. " + KEY_NOTE
+    ),
+    arguments=EscalateArguments,
+    result=WriteResult,
+    run=run,
+    effect=Effect.NON_IDEMPOTENT_WRITE,
+    scope=Scope.WRITE,
+)

@@ -1,0 +1,115 @@
+"""explain_decision: why did this call go where it went?"""
+
+from pydantic import Field
+
+from mcp_router.decide.tell import tell
+from mcp_router.domain.call import Call
+from mcp_router.domain.caller import Scope
+from mcp_router.domain.effect import Effect
+from mcp_router.domain.money import usd
+from mcp_router.domain.record import Record
+from mcp_router.services import Services
+from mcp_router.tools.tool import Arguments, Id, Result, Tool
+
+
+class ExplainDecisionArguments(Arguments):
+    """Which decision."""
+
+    decision_id: Id = Field(description="Of a completion or of an error.")
+
+
+class CandidateResult(Result):
+    """A target that could have served the call, best first."""
+
+    target: str
+    pool: str
+    score: float
+    estimated_usd: float
+
+
+class RejectionResult(Result):
+    """A target that could not, and why."""
+
+    target: str
+    pool: str
+    reason: str
+
+
+class ExplainDecisionResult(Result):
+    """The record of a call: told in `story`, and as fields."""
+
+    story: str
+    decision_id: str
+    seq: int = Field(description="Its place in the decision log.")
+    tool: str
+    outcome: str
+    code: str | None
+    policy: str | None
+    rule: str | None
+    pool: str | None
+    target: str | None
+    action_id: str | None
+    candidates: list[CandidateResult]
+    rejections: list[RejectionResult]
+    cost_usd: float
+    latency_ms: int
+
+
+async def run(
+    services: Services, call: Call, arguments: ExplainDecisionArguments
+) -> ExplainDecisionResult:
+    """Read the record and tell it."""
+    async with services.log.record(call):
+        stored = await services.log.find(call.caller.tenant, arguments.decision_id)
+        return _result(stored.seq, stored.record)
+
+
+def _result(seq: int, record: Record) -> ExplainDecisionResult:
+    """Return a record as the host sees it."""
+    decision = record.decision
+    return ExplainDecisionResult(
+        story=tell(record),
+        decision_id=record.decision_id,
+        seq=seq,
+        tool=record.tool,
+        outcome=record.outcome,
+        code=record.error_code,
+        policy=decision.policy if decision else None,
+        rule=decision.rule if decision else None,
+        pool=decision.pool if decision else None,
+        target=record.target,
+        action_id=record.action_id,
+        candidates=[
+            CandidateResult(
+                target=one.target,
+                pool=one.pool,
+                score=one.score,
+                estimated_usd=usd(one.estimated_microusd),
+            )
+            for one in (decision.candidates if decision else ())
+        ],
+        rejections=[
+            RejectionResult(target=one.target, pool=one.pool, reason=one.reason)
+            for one in (decision.rejections if decision else ())
+        ],
+        cost_usd=usd(record.cost_microusd),
+        latency_ms=record.latency_ms,
+    )
+
+
+TOOL = Tool(
+    name="explain_decision",
+    title="Explain a decision",
+    description=(
+        "Tell why a call went where it went: the rule, the intent, the ranking, every rejected "
+        "target with its reason, the attempts and their cost. Use the decision_id of a result or "
+        "of an error. Records are kept per tenant."
+    ),
+    arguments=ExplainDecisionArguments,
+    result=ExplainDecisionResult,
+    run=run,
+    effect=Effect.READ,
+    scope=Scope.READ,
+    idempotent=True,
+    open_world=False,
+)

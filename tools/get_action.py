@@ -1,0 +1,84 @@
+"""get_action: what became of a write?"""
+
+from mcp_router.domain.action import ActionState, Strategy
+from mcp_router.domain.call import Call
+from mcp_router.domain.caller import Scope
+from mcp_router.domain.effect import Effect
+from mcp_router.services import Services
+from mcp_router.tools.tool import Arguments, Id, Result, Tool
+from mcp_router.tools.writing import RefResult, ref_result
+
+_NEXT = {
+    ActionState.RESERVED: "It was never sent: repeat the call with its idempotency_key.",
+    ActionState.SENDING: "It is being sent: ask again in a few seconds.",
+    ActionState.UNKNOWN: (
+        "It may have been done: repeat the call with its idempotency_key to have the desk asked, "
+        "or let a person decide."
+    ),
+    ActionState.NEEDS_HUMAN: "A person decides about it.",
+    ActionState.SUCCEEDED: "Nothing: it is done.",
+    ActionState.FAILED: "It was never done: correct the call and use a new idempotency_key.",
+}
+
+
+class GetActionArguments(Arguments):
+    """Which action."""
+
+    action_id: Id
+
+
+class GetActionResult(Result):
+    """One action of the ledger, as far as it is decided."""
+
+    action_id: str
+    state: ActionState
+    tool: str
+    target: str
+    idempotency_key: str
+    strategy: Strategy
+    attempts: int
+    ref: RefResult | None
+    code: str | None
+    decided_by: str | None
+    created_ms: int
+    updated_ms: int
+    next: str
+
+
+async def run(services: Services, call: Call, arguments: GetActionArguments) -> GetActionResult:
+    """Read the action from the ledger."""
+    async with services.log.record(call) as draft:
+        action = await services.ledger.get(call.caller.tenant, arguments.action_id)
+        draft.acted(action)
+        return GetActionResult(
+            action_id=action.action_id,
+            state=action.state,
+            tool=action.tool,
+            target=action.target,
+            idempotency_key=action.key,
+            strategy=action.strategy,
+            attempts=action.attempts,
+            ref=ref_result(action),
+            code=action.error_code,
+            decided_by=action.decided_by,
+            created_ms=action.created_ms,
+            updated_ms=action.updated_ms,
+            next=_NEXT[action.state],
+        )
+
+
+TOOL = Tool(
+    name="get_action",
+    title="Get an action",
+    description=(
+        "Say what became of a write, by the action_id of its result: use it after a timeout or "
+        "an outcome_unknown, instead of writing again. It reads the ledger and changes nothing."
+    ),
+    arguments=GetActionArguments,
+    result=GetActionResult,
+    run=run,
+    effect=Effect.READ,
+    scope=Scope.READ,
+    idempotent=True,
+    open_world=False,
+)

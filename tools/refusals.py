@@ -1,0 +1,59 @@
+"""Says what is wrong with a call's arguments, without a word of what was in them."""
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mcp_router.canonical import JsonValue
+from mcp_router.errors import InvalidArguments
+from mcp_router.tools.tool import AnyTool, Arguments
+
+_TOLD = 10
+_LONGEST_NAME = 64
+
+
+def parse(tool: AnyTool, raw: JsonValue) -> Arguments:
+    """Return the arguments of a call as the tool's own model.
+
+    Raises:
+        InvalidArguments: names each argument that is wrong, and what was expected.
+    """
+    try:
+        return tool.arguments.model_validate(raw)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=True)
+        raise InvalidArguments(_tell(problems)) from None
+
+
+def _tell(problems: list[ErrorDetails]) -> str:
+    """Return the problems in one line, the first ten of them."""
+    told = dict.fromkeys(f"{_place(one)}: {_expected(one)}" for one in problems[:_TOLD])
+    more = f" and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+    return "; ".join(told) + more + "."
+
+
+def _place(problem: ErrorDetails) -> str:
+    """Return where the problem is, as `messages[0].role`."""
+    place = ""
+
+    for step in problem["loc"]:
+        part = str(step)[:_LONGEST_NAME]
+        place += f"[{part}]" if isinstance(step, int) else f".{part}" if place else part
+
+    return place or "arguments"
+
+
+def _expected(problem: ErrorDetails) -> str:
+    """Return what was expected, in pydantic's words where they hold no input."""
+    match problem["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return "is not an argument of this tool"
+        case "value_error":
+            return str(problem["msg"]).removeprefix("Value error, ")
+        case "string_pattern_mismatch":
+            return "does not have the expected form"
+        case "union_tag_invalid" | "json_invalid":
+            return "is malformed"
+        case _:
+            return str(problem["msg"])[:1].lower() + str(problem["msg"])[1:]

@@ -1,0 +1,30 @@
+"""reply_to_ticket: answer the customer, once."""
+
+from mcp_router.domain.call import Call
+from mcp_router.domain.caller import Scope
+from mcp_router.domain.effect import Effect
+from mcp_router.domain.ticket import Visibility
+from mcp_router.services import Services
+from mcp_router.tools.commenting import CommentArguments, CommentResult, comment
+from mcp_router.tools.tool import Tool
+from mcp_router.tools.writing import KEY_NOTE
+
+
+async def run(services: Services, call: Call, arguments: CommentArguments) -> CommentResult:
+    """Add a public comment."""
+    return await comment(services, call, arguments, Visibility.PUBLIC)
+
+
+TOOL = Tool(
+    name="reply_to_ticket",
+    title="Reply to the customer",
+    description=(
+        "Add a PUBLIC comment to a ticket: the customer receives it. Do not use it for notes to "
+        "colleagues (add_internal_note). " + KEY_NOTE
+    ),
+    arguments=CommentArguments,
+    result=CommentResult,
+    run=run,
+    effect=Effect.NON_IDEMPOTENT_WRITE,
+    scope=Scope.WRITE,
+)

@@ -1,0 +1,261 @@
+"""route_completion: an answer from the model that the policy chooses."""
+
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from mcp_router.domain.attempt import Attempt, Evidence, Reason
+from mcp_router.domain.call import Call
+from mcp_router.domain.caller import Scope
+from mcp_router.domain.completion import (
+    CompletionRequest,
+    FinishReason,
+    Message,
+    Role,
+    ToolCall,
+    ToolSpec,
+)
+from mcp_router.domain.effect import Effect
+from mcp_router.domain.money import usd
+from mcp_router.router import Completed, Order
+from mcp_router.services import Services
+from mcp_router.signals.collect import CallerFacts
+from mcp_router.tools.tool import Arguments, Id, Label, Result, Tool
+
+MAX_PROMPT = 400_000
+"""Characters of all messages together: about 100,000 tokens."""
+
+MAX_MESSAGES = 200
+MAX_TOOLS = 64
+
+
+class _Part(BaseModel):
+    """The base of the arguments' parts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ToolCallPart(_Part):
+    """A tool call that an earlier answer asked for; `arguments` is an object."""
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Label
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class MessagePart(_Part):
+    """One turn of the conversation."""
+
+    role: Role
+    content: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
+    tool_calls: list[ToolCallPart] = Field(default_factory=list, max_length=MAX_TOOLS)
+    tool_call_id: Annotated[str, Field(max_length=200)] | None = Field(
+        default=None, description="For role tool: the id of the call that this answers."
+    )
+
+    @model_validator(mode="after")
+    def _answers_a_call(self) -> Self:
+        """Refuse a tool's answer to nothing."""
+        if (self.role is Role.TOOL) != (self.tool_call_id is not None):
+            raise ValueError("tool_call_id belongs to messages of role tool, and to all of them")
+
+        return self
+
+
+class ToolPart(_Part):
+    """A tool that the model may ask you to call; the router never calls it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+    description: Annotated[str, Field(max_length=4_000)] = ""
+    parameters: dict[str, JsonValue] = Field(
+        default={"type": "object"}, description="A JSON Schema."
+    )
+
+
+class RouteCompletionArguments(Arguments):
+    """One question as `input`, or a conversation as `messages`; never both."""
+
+    input: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)] | None = None
+    messages: list[MessagePart] = Field(default_factory=list, max_length=MAX_MESSAGES)
+    system: Annotated[str, Field(max_length=MAX_PROMPT)] | None = None
+    tools: list[ToolPart] = Field(default_factory=list, max_length=MAX_TOOLS)
+    max_output_tokens: int = Field(default=1024, ge=1, le=32_000)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    policy: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None, description="name or name@version; without it, the configured one."
+    )
+    run_id: Id | None = Field(
+        default=None, description="Your run: the model is told what this run has already done."
+    )
+    ticket_id: Id | None = None
+    subject: Label | None = Field(default=None, description="The ticket's subject, for matching.")
+    customer_tier: Label | None = None
+    locale: Label | None = None
+    channel: Label | None = None
+
+    @model_validator(mode="after")
+    def _one_prompt(self) -> Self:
+        """Refuse two prompts, none, and more than a model could read."""
+        if (self.input is None) == (not self.messages):
+            raise ValueError("give either input or messages")
+
+        if sum(len(one.content) for one in self.messages) > MAX_PROMPT:
+            raise ValueError(f"all messages together take at most {MAX_PROMPT} characters")
+
+        return self
+
+    def request(self) -> CompletionRequest:
+        """Return the request in the words of every provider."""
+        messages = [] if self.system is None else [Message(role=Role.SYSTEM, content=self.system)]
+
+        if self.input is not None:
+            messages.append(Message(role=Role.USER, content=self.input))
+
+        messages.extend(_message(part) for part in self.messages)
+        return CompletionRequest(
+            messages=tuple(messages),
+            tools=tuple(
+                ToolSpec(
+                    name=part.name,
+                    description=part.description,
+                    parameters_json=_json(part.parameters),
+                )
+                for part in self.tools
+            ),
+            max_output_tokens=self.max_output_tokens,
+            temperature=self.temperature,
+        )
+
+
+class ToolCallResult(Result):
+    """A tool that the model asks you to call; `arguments` is JSON text, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class AttemptResult(Result):
+    """One send to one model."""
+
+    target: str
+    outcome: Evidence
+    reason: Reason
+    latency_ms: int
+    cost_usd: float
+
+
+class CacheResult(Result):
+    """Whether the answer came from the cache, and why not if not."""
+
+    state: Literal["hit", "miss", "bypass"]
+    reason: str
+
+
+class RouteCompletionResult(Result):
+    """The answer, and what an auditor or a finance partner would ask about it."""
+
+    output: str
+    tool_calls: list[ToolCallResult]
+    model: str = Field(description="The target's name in the policy.")
+    decision_id: str = Field(description="For explain_decision.")
+    policy: str
+    pool: str
+    intent: str | None
+    confidence: float = Field(description="Of the intent, from 0 to 1.")
+    cache: CacheResult
+    attempts: list[AttemptResult]
+    cost_usd: float
+    latency_ms: int
+    advisor: None = Field(default=None, description="No advisor model was asked.")
+    finish_reason: FinishReason
+
+
+async def run(
+    services: Services, call: Call, arguments: RouteCompletionArguments
+) -> RouteCompletionResult:
+    """Route the completion."""
+    order = Order(
+        request=arguments.request(),
+        facts=CallerFacts(
+            subject=arguments.subject,
+            customer_tier=arguments.customer_tier,
+            locale=arguments.locale,
+            channel=arguments.channel,
+        ),
+        policy=arguments.policy,
+        ticket_id=arguments.ticket_id,
+    )
+    return _result(call, await services.router.complete(call, order))
+
+
+def _result(call: Call, completed: Completed) -> RouteCompletionResult:
+    """Return a completed walk as the host sees it."""
+    decision, completion = completed.decision, completed.completion
+    pools = {one.target: one.pool for one in decision.candidates}
+    return RouteCompletionResult(
+        output=completion.text,
+        tool_calls=[
+            ToolCallResult(id=one.id, name=one.name, arguments=one.arguments_json)
+            for one in completion.tool_calls
+        ],
+        model=completed.target,
+        decision_id=call.call_id,
+        policy=decision.policy,
+        pool=pools[completed.target],
+        intent=decision.signals.intent.name,
+        confidence=decision.signals.intent.confidence,
+        cache=CacheResult(state="bypass", reason="this policy keeps no cache"),
+        attempts=[_attempt(one) for one in completed.attempts],
+        cost_usd=usd(completed.cost_microusd),
+        latency_ms=completed.latency_ms,
+        finish_reason=completion.finish_reason,
+    )
+
+
+def _json(value: dict[str, JsonValue]) -> str:
+    """Return the host's own data as text, unchanged: it is carried, not compared."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _attempt(attempt: Attempt) -> AttemptResult:
+    """Return one attempt as the host sees it."""
+    return AttemptResult(
+        target=attempt.target,
+        outcome=attempt.evidence,
+        reason=attempt.reason,
+        latency_ms=attempt.latency_ms,
+        cost_usd=usd(attempt.cost_microusd),
+    )
+
+
+def _message(part: MessagePart) -> Message:
+    """Return one turn in the words of every provider."""
+    return Message(
+        role=part.role,
+        content=part.content,
+        tool_calls=tuple(
+            ToolCall(id=one.id, name=one.name, arguments_json=_json(one.arguments))
+            for one in part.tool_calls
+        ),
+        tool_call_id=part.tool_call_id,
+    )
+
+
+TOOL = Tool(
+    name="route_completion",
+    title="Route a completion",
+    description=(
+        "Answer a customer's question, or plan tool calls, with the cheapest model that the "
+        "routing policy allows for it; another model takes over if one fails. Give `input` for a "
+        "single question or `messages` for a conversation; offered tools are only proposed back, "
+        "never called. Do not use it to read or write tickets. The result says which model, why, "
+        "and what it cost; prompts and answers are not stored."
+    ),
+    arguments=RouteCompletionArguments,
+    result=RouteCompletionResult,
+    run=run,
+    effect=Effect.READ,
+    scope=Scope.READ,
+)

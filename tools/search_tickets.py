@@ -1,0 +1,93 @@
+"""search_tickets: find tickets by words and fields."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mcp_router.domain.call import Call
+from mcp_router.domain.caller import Scope
+from mcp_router.domain.effect import Effect
+from mcp_router.domain.ticket import Priority, Status
+from mcp_router.services import Services
+from mcp_router.tools.desk_roles import help_desk
+from mcp_router.tools.ticket_results import TicketSummary, ticket_summary
+from mcp_router.tools.tool import Arguments, Result, Tool
+
+
+class SearchTicketsArguments(Arguments):
+    """What to look for; everything that is named must hold."""
+
+    query: Annotated[str, Field(max_length=500)] = Field(
+        default="", description="Words to find in subject and description."
+    )
+    status: Status | None = None
+    priority: Priority | None = None
+    requester_email: (
+        Annotated[str, Field(max_length=254, pattern=r"^[^@\s\"]+@[^@\s\"]+$")] | None
+    ) = None
+    tag: Annotated[str, Field(max_length=255, pattern=r"^[^\s\":]+$")] | None = None
+    limit: int = Field(default=10, ge=1, le=20)
+    cursor: Annotated[str, Field(max_length=200)] | None = Field(
+        default=None, description="Where the page before this one ended."
+    )
+
+    def terms(self) -> str:
+        """Return the search in the desk's own syntax."""
+        fields = {
+            "status": self.status,
+            "priority": self.priority,
+            "requester": self.requester_email,
+            "tags": self.tag,
+        }
+        terms = [f"{name}:{value}" for name, value in fields.items() if value is not None]
+        return " ".join([*terms, self.query]).strip()
+
+
+class SearchTicketsResult(Result):
+    """One page of matches."""
+
+    target: str
+    tickets: list[TicketSummary]
+    total: int
+    has_more: bool
+    cursor: str | None
+    untrusted: list[str] = Field(default=["tickets.subject"])
+
+
+async def run(
+    services: Services, call: Call, arguments: SearchTicketsArguments
+) -> SearchTicketsResult:
+    """Search the help desk."""
+    target, page = await services.lookups.read(
+        call,
+        lambda desk, timeout_s: help_desk(desk).search_tickets(
+            arguments.terms(),
+            limit=arguments.limit,
+            cursor=arguments.cursor,
+            timeout_s=timeout_s,
+        ),
+    )
+    return SearchTicketsResult(
+        target=target,
+        tickets=[ticket_summary(ticket) for ticket in page.tickets],
+        total=page.total,
+        has_more=page.cursor is not None,
+        cursor=page.cursor,
+    )
+
+
+TOOL = Tool(
+    name="search_tickets",
+    title="Search tickets",
+    description=(
+        "Find tickets by words, status, priority, requester or tag; pages of at most 20. A help "
+        "desk's search lags behind by minutes: never use it to check whether a write happened "
+        "(get_action). Do not use it where you have the id (lookup_ticket)."
+    ),
+    arguments=SearchTicketsArguments,
+    result=SearchTicketsResult,
+    run=run,
+    effect=Effect.READ,
+    scope=Scope.READ,
+    idempotent=True,
+)

@@ -1,0 +1,62 @@
+"""sync_crm_to_ticket: bring a case's status and priority back to its ticket."""
+
+from mcp_router.actions import Reader, Wish
+from mcp_router.domain.call import Call
+from mcp_router.domain.caller import Scope
+from mcp_router.domain.case_mapping import external_id, update_of
+from mcp_router.domain.effect import Effect
+from mcp_router.domain.ticket import CrmCase
+from mcp_router.errors import NotFound
+from mcp_router.execute.targets import Desk
+from mcp_router.services import Services
+from mcp_router.tools.desk_roles import crm
+from mcp_router.tools.tool import Id, Tool
+from mcp_router.tools.writing import KEY_NOTE, WriteArguments, WriteResult, perform_prepared
+
+
+class SyncCaseArguments(WriteArguments):
+    """Which ticket to bring up to date."""
+
+    ticket_id: Id
+
+
+async def run(services: Services, call: Call, arguments: SyncCaseArguments) -> WriteResult:
+    """Read the case, then update its ticket."""
+
+    async def ask(desk: Desk, timeout_s: float) -> CrmCase | None:
+        return await crm(desk).read_case(external_id(arguments.ticket_id), timeout_s=timeout_s)
+
+    async def prepare(reader: Reader) -> Wish:
+        case = await reader.read("sync_ticket_to_crm", ask)
+
+        if case is None:
+            raise NotFound(
+                "The CRM has no case for this ticket.",
+                next_step="Call sync_ticket_to_crm first; it creates the case.",
+            )
+
+        return Wish(
+            write=update_of(arguments.ticket_id, case),
+            arguments=arguments.intent(),
+            object_id=arguments.ticket_id,
+            dry_run=arguments.dry_run,
+        )
+
+    return await perform_prepared(services, call, prepare)
+
+
+TOOL = Tool(
+    name="sync_crm_to_ticket",
+    title="Sync a case to its ticket",
+    description=(
+        "Set a ticket's status and priority to those of its CRM case, which "
+        "sync_ticket_to_crm has made before. It changes nothing else. " + KEY_NOTE
+    ),
+    arguments=SyncCaseArguments,
+    result=WriteResult,
+    run=run,
+    effect=Effect.IDEMPOTENT_WRITE,
+    scope=Scope.WRITE,
+    destructive=True,
+    idempotent=True,
+)

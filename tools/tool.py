@@ -1,0 +1,129 @@
+"""What a tool is: arguments, result, honest annotations and one function."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from mcp_router.domain.call import Call
+from mcp_router.domain.caller import Scope
+from mcp_router.domain.effect import Effect
+from mcp_router.services import Services
+
+MAX_TEXT = 65_536
+"""The longest text of one field, in characters: what a ticket comment can hold."""
+
+MAX_ID = 64
+
+
+class Arguments(BaseModel):
+    """The base of every tool's arguments: unknown ones are refused, so that typos are caught."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Result(BaseModel):
+    """The base of every tool's structured result."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @property
+    def is_error(self) -> bool:
+        """Return whether the host should see the result as a failure."""
+        return False
+
+
+def _id_text(value: object) -> object:
+    """Return an integer id as text; models and command lines send both."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Id = Annotated[
+    str,
+    BeforeValidator(_id_text),
+    Field(min_length=1, max_length=MAX_ID, pattern=r"^[A-Za-z0-9_:.-]+$"),
+    WithJsonSchema({"type": ["string", "integer"], "maxLength": MAX_ID}),
+]
+"""An id of a desk, as a string or an integer; always text inside."""
+
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+"""A text of a person: not empty, at most MAX_TEXT characters."""
+
+Label = Annotated[str, Field(min_length=1, max_length=255)]
+"""A short name or subject."""
+
+A = TypeVar("A", bound=Arguments)
+
+
+class AnyTool(Protocol):
+    """A tool whatever its arguments: what the registry holds and the doors see."""
+
+    @property
+    def name(self) -> str:
+        """Return the name that hosts call."""
+
+    @property
+    def title(self) -> str:
+        """Return the name that people read."""
+
+    @property
+    def description(self) -> str:
+        """Return what a model reads to choose the tool."""
+
+    @property
+    def arguments(self) -> type[Arguments]:
+        """Return the model of its arguments."""
+
+    @property
+    def result(self) -> type[Result]:
+        """Return the model of its structured result."""
+
+    @property
+    def effect(self) -> Effect:
+        """Return what it may do to a target."""
+
+    @property
+    def scope(self) -> Scope:
+        """Return what its caller must be allowed."""
+
+    @property
+    def destructive(self) -> bool:
+        """Return whether it may overwrite something."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Return whether a repeated call changes nothing more."""
+
+    @property
+    def open_world(self) -> bool:
+        """Return whether it reaches beyond the router."""
+
+    async def serve(self, services: Services, call: Call, arguments: Arguments) -> Result:
+        """Run the tool with arguments of its own model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool(Generic[A]):
+    """One MCP tool. The hints are what MCP calls annotations; they tell the truth.
+
+    `idempotent` is only true where calling again with the same arguments changes nothing more at
+    any later time, not merely within a retention window.
+    """
+
+    name: str
+    title: str
+    description: str
+    arguments: type[A]
+    result: type[Result]
+    run: Callable[[Services, Call, A], Awaitable[Result]]
+    effect: Effect
+    scope: Scope
+    destructive: bool = False
+    idempotent: bool = False
+    open_world: bool = True
+
+    async def serve(self, services: Services, call: Call, arguments: Arguments) -> Result:
+        """Run the tool with arguments of its own model."""
+        assert isinstance(arguments, self.arguments)
+        return await self.run(services, call, arguments)
