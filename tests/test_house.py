@@ -14,7 +14,11 @@ CATCH_ALL_ROOMS = {"serve", "cli"}  # the doors: past them a fault would reach t
 CATCH_ALL_FILES = {
     "mcp_router.storage.sqlite.writer": "its thread hands a job's fault to the task that waits",
 }
+ANY_TYPE_FILES = {
+    "mcp_router.serve.mcp": "the SDK's own signatures hold it",
+}
 ANY_KEYWORD_FILES = {
+    "mcp_router.desks.zendesk_client": "describes zenpy's own call",
     "mcp_router.desks.session": "overrides a method of requests, whose signature it keeps",
 }
 REEXPORTING = {"mcp_router", "mcp_router.tools", "mcp_router.policies"}
@@ -73,7 +77,9 @@ def test_only_the_doors_catch_every_exception(module: Module) -> None:
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
 def test_types_are_never_escaped(module: Module) -> None:
-    assert places(module, filter(escapes_the_types, ast.walk(module.tree))) == []
+    found = places(module, filter(escapes_the_types, ast.walk(module.tree)))
+
+    assert found == [] or module.name in ANY_TYPE_FILES
 
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
