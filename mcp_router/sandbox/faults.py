@@ -127,5 +127,5 @@ def parse_faults(body: bytes) -> tuple[Fault, ...]:
     try:
         return TypeAdapter(tuple[Fault, ...]).validate_json(body)
     except ValidationError as invalid:
-        places = [".".join(str(step) for step in problem["loc"]) for problem in invalid.errors()]
+        places = [".".join(map(str, problem["loc"])) or "the whole" for problem in invalid.errors()]
         raise InvalidArguments(f"not a list of faults, at: {', '.join(places)}") from None

@@ -1,11 +1,17 @@
 """Real parts for the sandbox's tests: a certificate, a loop thread, servers, a client."""
 
 import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from mcp_router.sandbox.certificate import Certificate, make_certificate
@@ -14,6 +20,36 @@ from mcp_router.sandbox.loop_thread import LoopThread
 from mcp_router.sandbox.server import SandboxServer
 
 Serve: TypeAlias = Callable[[ASGIApp, Effects], SandboxServer]
+
+
+class Things:
+    """The smallest app with an effect: POST /things makes one, GET /things counts them."""
+
+    def __init__(self) -> None:
+        self.effects = Effects()
+        self.made = threading.Event()
+        self.made_at_s = 0.0
+        self.app = Starlette(routes=[Route("/things", self.things, methods=["GET", "POST"])])
+
+    async def things(self, request: Request) -> Response:
+        if request.method == "POST":
+            self.effects.applied("thing", (await request.body()).decode())
+            self.made_at_s = time.monotonic()
+            self.made.set()
+
+        status = 201 if request.method == "POST" else 200
+        return JSONResponse({"things": self.effects.count("thing")}, status)
+
+
+@pytest.fixture
+def things() -> Things:
+    return Things()
+
+
+@pytest.fixture
+def server(serve: Serve, things: Things) -> SandboxServer:
+    """A server of things."""
+    return serve(things.app, things.effects)
 
 
 @pytest.fixture(scope="session")
