@@ -18,6 +18,7 @@ from mcp_router.clock import Clock
 from mcp_router.domain.action import Action, ActionState, Outcome
 from mcp_router.domain.call import Call
 from mcp_router.domain.decision import Decision
+from mcp_router.domain.effect import Effect
 from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.domain.write import CreateTicket, DeskWrite
 from mcp_router.errors import (
@@ -39,12 +40,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a tool wants written: `arguments` are the caller's own, the fingerprint's source."""
+    """What a tool wants written: `arguments` are the caller's own, the fingerprint's source.
+
+    `version` tells writes to one object apart whose content the arguments do not say, as when a
+    ticket is synced again after it has changed.
+    """
 
     write: DeskWrite
+    effect: Effect
     arguments: JsonValue
     object_id: str | None
     dry_run: bool
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,11 +194,13 @@ class Actions:
             tenant=call.caller.tenant,
             principal=call.caller.principal,
             tool=call.tool,
-            object_id=wish.object_id,
+            effect=wish.effect,
+            object_id=f"{wish.object_id}@{wish.version}" if wish.version else wish.object_id,
             run_id=call.run_id,
             fingerprint=fingerprint(call.tool, wish.arguments),
         )
-        return choose_key(call.idempotency_key, intention, call.received_ms)
+        fresh = make_id("key", call.received_ms, self._entropy)
+        return choose_key(call.idempotency_key, intention, call.received_ms, fresh)
 
     def _wanted(self, call: Call, wish: Wish, key: Key, desk: Desk) -> Action:
         """Return the action as it would be reserved now."""

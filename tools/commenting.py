@@ -4,6 +4,7 @@ from pydantic import Field
 
 from mcp_router.actions import Wish
 from mcp_router.domain.call import Call
+from mcp_router.domain.effect import Effect
 from mcp_router.domain.ticket import Status, Visibility
 from mcp_router.domain.write import NewComment, UpdateTicket
 from mcp_router.services import Services
@@ -36,6 +37,7 @@ async def comment(
     )
     wish = Wish(
         write=write,
+        effect=Effect.NON_IDEMPOTENT_WRITE,
         arguments=arguments.intent(),
         object_id=arguments.ticket_id,
         dry_run=arguments.dry_run,

@@ -41,7 +41,11 @@ async def run(services: Services, call: Call, arguments: CreateTicketArguments) 
         tags=tuple(arguments.tags),
     )
     wish = Wish(
-        write=write, arguments=arguments.intent(), object_id=None, dry_run=arguments.dry_run
+        write=write,
+        effect=Effect.NON_IDEMPOTENT_WRITE,
+        arguments=arguments.intent(),
+        object_id=None,
+        dry_run=arguments.dry_run,
     )
     return await perform(services, call, wish)
 

@@ -38,6 +38,7 @@ async def run(services: Services, call: Call, arguments: EscalateArguments) -> W
     )
     wish = Wish(
         write=write,
+        effect=Effect.NON_IDEMPOTENT_WRITE,
         arguments=arguments.intent(),
         object_id=arguments.ticket_id,
         dry_run=arguments.dry_run,

@@ -1,6 +1,7 @@
 """sync_crm_to_ticket: bring a case's status and priority back to its ticket."""
 
 from mcp_router.actions import Reader, Wish
+from mcp_router.canonical import digest, plain
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.case_mapping import external_id, update_of
@@ -35,8 +36,11 @@ async def run(services: Services, call: Call, arguments: SyncCaseArguments) -> W
                 next_step="Call sync_ticket_to_crm first; it creates the case.",
             )
 
+        update = update_of(arguments.ticket_id, case)
         return Wish(
-            write=update_of(arguments.ticket_id, case),
+            write=update,
+            effect=Effect.IDEMPOTENT_WRITE,
+            version=digest(plain(update)),
             arguments=arguments.intent(),
             object_id=arguments.ticket_id,
             dry_run=arguments.dry_run,

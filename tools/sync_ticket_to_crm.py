@@ -1,6 +1,7 @@
 """sync_ticket_to_crm: make the CRM's case look like the ticket."""
 
 from mcp_router.actions import Reader, Wish
+from mcp_router.canonical import digest, plain
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.case_mapping import case_of
@@ -27,8 +28,11 @@ async def run(services: Services, call: Call, arguments: SyncTicketArguments) ->
                 arguments.ticket_id, comments=0, timeout_s=timeout_s
             ),
         )
+        case = case_of(view)
         return Wish(
-            write=case_of(view),
+            write=case,
+            effect=Effect.IDEMPOTENT_WRITE,
+            version=digest(plain(case)),
             arguments=arguments.intent(),
             object_id=arguments.ticket_id,
             dry_run=arguments.dry_run,

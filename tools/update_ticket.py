@@ -52,6 +52,7 @@ async def run(services: Services, call: Call, arguments: UpdateTicketArguments) 
     )
     wish = Wish(
         write=write,
+        effect=Effect.IDEMPOTENT_WRITE,
         arguments=arguments.intent(),
         object_id=arguments.ticket_id,
         dry_run=arguments.dry_run,

@@ -69,7 +69,7 @@ class WriteResult(Result):
         description="Whether this call may be repeated with this idempotency_key."
     )
     next: str
-    dedupe: str = Field(description="Where the key came from: explicit, slot or heuristic.")
+    dedupe: str = Field(description="Where the key came from: explicit, slot, heuristic, fresh.")
     write: str | None = Field(default=None, description="The dry run's payload, as JSON.")
     code: str | None = None
     message: str | None = None

@@ -43,6 +43,7 @@ def decide(policy: Policy, signals: Signals, facts: Mapping[str, TargetFacts]) -
         policy=policy.label,
         policy_digest=policy.digest,
         rule=rule.id if rule else "",
+        why=rule.why if rule else "",
         pool=rule.pool if rule else "",
         signals=signals,
         candidates=tuple(candidates),

@@ -12,17 +12,17 @@ _SURE = ((0.85, "very likely"), (0.6, "likely"), (0.0, "perhaps"))  # from this 
 _SCALE = "(1 is the best of the pool, 0 the last)"
 
 
-def explain(decision: Decision, *, why: str = "") -> tuple[str, ...]:
+def explain(decision: Decision) -> tuple[str, ...]:
     """Return the decision as lines, in the order in which a person asks.
 
-    `why` is the rule's own reason from the policy. The lines are: the rule; what the call was
-    taken for; the ranking, best first; every rejected target with its reason; the limits.
+    The lines are: the rule and its own reason; what the call was taken for; the ranking, best
+    first; every rejected target with its reason; the limits.
     """
     if not decision.rule:
         nowhere = f"No rule of policy {decision.policy} covers this call, so it goes nowhere."
         return (nowhere, *_known(decision.signals))
 
-    reason = f": {' '.join(why.split())}" if why else "."
+    reason = f": {' '.join(why.split())}" if decision.why else "."
     return (
         f'Rule "{decision.rule}" of policy {decision.policy} decided{reason}',
         *_known(decision.signals),

@@ -20,9 +20,9 @@ def holds(condition: Condition, signals: Signals) -> bool:
     intents are exact.
     """
     return (
-        _comes_from(condition, signals)
-        and _wants(condition, signals)
+        _wants(condition, signals)  # first, for it tells most rules apart
         and _is_sized(condition, signals)
+        and _comes_from(condition, signals)
     )
 
 

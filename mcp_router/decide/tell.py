@@ -51,11 +51,11 @@ _EVIDENCE = {
 }
 
 
-def tell(record: Record, why: str = "") -> str:
+def tell(record: Record) -> str:
     """Return the whole record as text: what was asked, how it ended, what was tried, and why.
 
-    `why` is the rule's own reason from the policy. Names that callers chose stand on one line
-    each and are cut at 120 characters; the text never holds what customers wrote.
+    Names that callers chose stand on one line each and are cut at 120 characters; the text never
+    holds what customers wrote.
     """
     sections = [_call(record), ("How it ended", _ending(record))]
 
@@ -65,7 +65,7 @@ def tell(record: Record, why: str = "") -> str:
     if record.decision is None:
         sections.append(("Why", ("It was refused before any policy was asked.",)))
     else:
-        sections.append(("Why", explain(record.decision, why=why)))
+        sections.append(("Why", explain(record.decision)))
 
     return "\n\n".join(
         "\n".join([heading, *(f"  {line}" for line in lines)]) for heading, lines in sections

@@ -54,6 +54,7 @@ class Decision:
     policy: str  # name@version
     policy_digest: str
     rule: str
+    why: str  # the rule's own reason
     pool: str
     signals: Signals
     candidates: tuple[Candidate, ...]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mcp_router.canonical import JsonValue, canonical_json, digest
+from mcp_router.domain.effect import Effect
 
 FINGERPRINT_VERSION = 1
 WINDOW_MS = 10 * 60 * 1000
@@ -19,6 +20,7 @@ class KeySource(StrEnum):
     EXPLICIT = "explicit"  # the host named it
     SLOT = "slot"  # one write of this tool to this object in this run
     HEURISTIC = "heuristic"  # same arguments within ten minutes; nothing better was said
+    FRESH = "fresh"  # a write that may be repeated: nothing to guard against
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class Intention:
     tenant: str
     principal: str
     tool: str
+    effect: Effect
     object_id: str | None
     run_id: str | None
     fingerprint: str
@@ -47,13 +50,20 @@ def fingerprint(tool: str, arguments: JsonValue) -> str:
     return f"{FINGERPRINT_VERSION}:{digest({'tool': tool, 'arguments': arguments})}"
 
 
-def choose_key(explicit: str | None, intention: Intention, now_ms: int) -> Key:
-    """Return the strongest key that the call allows: explicit, slot of the run, heuristic."""
+def choose_key(explicit: str | None, intention: Intention, now_ms: int, fresh: str) -> Key:
+    """Return the strongest key that the call allows: explicit, slot of the run, heuristic.
+
+    A write that may be repeated gets `fresh`, a key of its own, where nothing names it: a second
+    one within ten minutes is meant, because the object may have changed in between.
+    """
     if explicit is not None:
         return Key(text=explicit, source=KeySource.EXPLICIT)
 
     if intention.run_id is not None:
         return Key(text=_hash("slot", intention, [intention.run_id]), source=KeySource.SLOT)
+
+    if intention.effect is Effect.IDEMPOTENT_WRITE:
+        return Key(text=fresh, source=KeySource.FRESH)
 
     window = now_ms // WINDOW_MS
     return Key(

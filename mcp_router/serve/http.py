@@ -22,6 +22,7 @@ from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.errors import AddressInUse, StorageUnavailable, UnsafeBind
 from mcp_router.serve.auth import StaticTokens
 from mcp_router.serve.mcp import build_server
+from mcp_router.settings import TokenSettings
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 DRAIN_S = 40
@@ -67,6 +68,16 @@ def asgi(app: App, *, host: str = "127.0.0.1") -> Starlette:
     )
 
 
+def check_bind(host: str, tokens: tuple[TokenSettings, ...]) -> None:
+    """Refuse an address that others can reach where no token guards it.
+
+    Raises:
+        UnsafeBind: the address is not a loopback one and there are no tokens.
+    """
+    if host not in LOOPBACK and not tokens:
+        raise UnsafeBind("Others could reach this address, and router.yaml has no tokens.")
+
+
 async def serve_http(app: App, *, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT, finish the calls under way, return.
 
@@ -74,9 +85,7 @@ async def serve_http(app: App, *, host: str, port: int) -> None:
         UnsafeBind: the address can be reached by others and no tokens are configured.
         AddressInUse: the port is taken.
     """
-    if host not in LOOPBACK and not app.tokens:
-        raise UnsafeBind("Others could reach this address, and router.yaml has no tokens.")
-
+    check_bind(host, app.tokens)
     config = uvicorn.Config(
         asgi(app, host=host),
         log_config=None,

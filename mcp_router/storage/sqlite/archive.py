@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
@@ -99,6 +100,10 @@ class Archive:
             for row in rows
         )
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        """Return the archive itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Let go of the file."""
         self._connection.close()

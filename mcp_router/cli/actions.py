@@ -1,0 +1,105 @@
+"""mcp-router actions: what the ledger holds."""
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from mcp_router.canonical import plain
+from mcp_router.cli.common import coded_errors, config_option, json_option, open_source
+from mcp_router.decide.wording import moment
+from mcp_router.domain.action import Action, ActionState
+from mcp_router.errors import UnknownAction
+from mcp_router.storage.store import open_archive
+
+
+@click.group()
+def actions() -> None:
+    """Look into the ledger: every write, and whether it happened."""
+
+
+@actions.command("list")
+@click.option("--state", type=click.Choice([state.value for state in ActionState]))
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@config_option
+@json_option
+@coded_errors
+def list_actions(state: str | None, limit: int, config: Path | None, as_json: bool) -> None:
+    """List the newest actions, newest first."""
+    with open_source(config) as source, open_archive(source.settings.storage) as archive:
+        found = archive.actions(ActionState(state) if state else None, limit)
+
+    if as_json:
+        for action in found:
+            click.echo(json.dumps(_row(action)))
+
+        return
+
+    table = Table("action", "state", "tool", "target", "object", "ref", "sends", "updated")
+
+    for action in found:
+        table.add_row(
+            action.action_id,
+            action.state,
+            action.tool,
+            action.target,
+            action.object_id or "",
+            action.ref.id if action.ref else "",
+            str(action.attempts),
+            moment(action.updated_ms),
+        )
+
+    Console().print(table if found else "The ledger holds no such action.")
+
+
+@actions.command("show")
+@click.argument("action_id")
+@config_option
+@json_option
+@coded_errors
+def show_action(action_id: str, config: Path | None, as_json: bool) -> None:
+    """Show one action and everything that happened to it."""
+    with open_source(config) as source, open_archive(source.settings.storage) as archive:
+        action = archive.action(action_id)
+        events = archive.events(action_id)
+
+    if action is None:
+        raise UnknownAction("No action has that id.")
+
+    if as_json:
+        click.echo(json.dumps({**_row(action), "events": plain(events)}))
+        return
+
+    for name, value in _row(action).items():
+        click.echo(f"{name:16} {value}")
+
+    click.echo("events")
+
+    for event in events:
+        detail = f"  {event.detail}" if event.detail else ""
+        click.echo(f"  {moment(event.at_ms)}  {event.state}  send {event.attempts}{detail}")
+
+
+def _row(action: Action) -> dict[str, object]:
+    """Return an action for programs, without the ticket text in its arguments."""
+    return {
+        "action_id": action.action_id,
+        "state": action.state,
+        "tenant": action.tenant,
+        "principal": action.principal,
+        "tool": action.tool,
+        "target": action.target,
+        "object_id": action.object_id,
+        "run_id": action.run_id,
+        "idempotency_key": action.key,
+        "strategy": action.strategy,
+        "attempts": action.attempts,
+        "ref": action.ref.id if action.ref else None,
+        "url": action.ref.url if action.ref else None,
+        "error_code": action.error_code,
+        "decided_by": action.decided_by,
+        "created": moment(action.created_ms),
+        "updated": moment(action.updated_ms),
+    }

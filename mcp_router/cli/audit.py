@@ -1,0 +1,49 @@
+"""mcp-router audit: take the decision log out."""
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from mcp_router.audit.export import Format, lines
+from mcp_router.cli.common import coded_errors, config_option, open_source
+from mcp_router.storage.store import open_archive
+
+
+@click.group()
+def audit() -> None:
+    """Read the decision log: one record for every call."""
+
+
+@audit.command()
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice([one.value for one in Format]),
+    default=Format.JSONL.value,
+    show_default=True,
+)
+@click.option("--tenant", help="Only this tenant's records.")
+@click.option("--output", type=click.Path(path_type=Path), help="A file instead of the terminal.")
+@config_option
+@coded_errors
+def export(kind: str, tenant: str | None, output: Path | None, config: Path | None) -> None:
+    """Write the decision log out, oldest record first; the server may be running."""
+    with open_source(config) as source, open_archive(source.settings.storage) as archive:
+        total = archive.count(tenant)
+        stream = output.open("w", encoding="utf-8", newline="") if output else sys.stdout
+
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("exporting", total=total)
+
+            try:
+                for line in lines(archive.records(tenant), Format(kind)):
+                    stream.write(line)
+                    progress.advance(task)
+            finally:
+                if output:
+                    stream.close()
+
+        click.echo(f"{total} records", err=True)

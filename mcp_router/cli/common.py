@@ -1,0 +1,102 @@
+"""What all commands share: where the settings come from, and how an error is told."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+
+from mcp_router.errors import ConfigurationError, RouterError, SettingsMissing
+from mcp_router.sandbox.fleet import Sandbox
+from mcp_router.settings import Settings, load_settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEFAULT_CONFIG = "router.yaml"
+CONFIG_VARIABLE = "MCP_ROUTER_CONFIG"
+
+EXIT_FAILED = 1
+EXIT_CONFIGURATION = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Settings, the file that they came from, and the sandbox behind them if there is one."""
+
+    settings: Settings
+    file: Path
+    sandbox: Sandbox | None = None
+
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help=f"Settings to use; default {DEFAULT_CONFIG}, then ${CONFIG_VARIABLE}.",
+)
+sandbox_option = click.option(
+    "--sandbox", is_flag=True, help="Use embedded servers: no account, no key, nothing leaves."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def coded_errors(command: Callable[P, T]) -> Callable[P, T]:
+    """Tell the router's own errors on standard error, with the way on, instead of a traceback."""
+
+    @wraps(command)
+    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except RouterError as error:
+            click.echo(f"{error.code}: {error.message}\n  {error.advice}", err=True)
+            wrong = isinstance(error, ConfigurationError)
+            sys.exit(EXIT_CONFIGURATION if wrong else EXIT_FAILED)
+
+    return told
+
+
+@contextmanager
+def open_source(config: Path | None, *, sandbox: bool = False) -> Iterator[Source]:
+    """Yield the settings that a command works with; a sandbox lives as long as the block.
+
+    Raises:
+        SettingsMissing: there is no file and no sandbox was asked for.
+        InvalidSettings, MissingSecret: the file cannot be used.
+    """
+    if not sandbox:
+        file = find_config(config, os.environ)
+        yield Source(settings=load_settings(file, os.environ), file=file)
+        return
+
+    with Sandbox.start() as running:
+        folder = running.certificate.ca_file.parent
+        file = folder / DEFAULT_CONFIG
+        file.write_text(running.router_yaml(), encoding="utf-8")
+        click.echo(running.describe(), err=True)
+        click.echo(f"configuration  {file}  (for --config, as long as this runs)", err=True)
+        yield Source(settings=load_settings(file, os.environ), file=file, sandbox=running)
+
+
+def find_config(config: Path | None, environ: "os._Environ[str]") -> Path:
+    """Return the settings file: the one named, else router.yaml here, else the environment's.
+
+    Raises:
+        SettingsMissing: none of them is there.
+    """
+    if config is not None:
+        return config
+
+    here = Path(DEFAULT_CONFIG)
+
+    if here.exists():
+        return here
+
+    if named := environ.get(CONFIG_VARIABLE):
+        return Path(named)
+
+    raise SettingsMissing(f"There is no {DEFAULT_CONFIG} here, and ${CONFIG_VARIABLE} is not set.")

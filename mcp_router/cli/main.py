@@ -1,0 +1,22 @@
+"""mcp-router: the command line."""
+
+import click
+
+from mcp_router import __version__
+from mcp_router.cli.actions import actions
+from mcp_router.cli.audit import audit
+from mcp_router.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mcp-router")
+def main() -> None:
+    """Route a support copilot's calls by policy, record every decision, never act twice.
+
+    Try it without any account: mcp-router demo
+    """
+
+
+main.add_command(serve)
+main.add_command(actions)
+main.add_command(audit)
