@@ -1,0 +1,157 @@
+"""The wire format of OpenAI's chat completions, which many other servers speak too.
+
+Source: platform.openai.com/docs/api-reference/chat, 2026-11. A server that knows only the older
+`max_tokens` is not supported.
+"""
+
+from mcp_router.canonical import JsonValue
+from mcp_router.domain.completion import (
+    Completion,
+    CompletionRequest,
+    FinishReason,
+    Message,
+    Role,
+    ToolCall,
+    ToolSpec,
+    Usage,
+)
+from mcp_router.domain.secret import Secret
+from mcp_router.domain.target import ModelTarget
+from mcp_router.providers.answer import (
+    JsonObject,
+    child,
+    children,
+    count,
+    garbled,
+    optional_count,
+    optional_text,
+    parse,
+    settle,
+    text,
+)
+from mcp_router.providers.turns import answered_call, json_body, schema, spoken, system_text
+from mcp_router.providers.wire import WireRequest
+
+LISTED = "data"  # where the answer to `listing` keeps the models
+
+_FINISH = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+}
+
+
+def encode(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> WireRequest:
+    """Return the request for one completion.
+
+    Raises:
+        InvalidArguments: a tool message names no call, or a tool has no usable schema.
+    """
+    system = system_text(request)
+    opening: list[JsonValue] = [{"role": "system", "content": system}] if system else []
+    body: dict[str, JsonValue] = {
+        "model": model.model,
+        "messages": [*opening, *(_message(message) for message in spoken(request))],
+        "max_completion_tokens": request.max_output_tokens,
+    }
+
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+
+    return WireRequest(path="/chat/completions", headers=_headers(api_key), body=json_body(body))
+
+
+def decode(body: bytes) -> Completion:
+    """Return the completion that an answer holds; tool arguments stay as the model wrote them.
+
+    A refusal is the text, and `finish_reason` says `content_filter`.
+
+    Raises:
+        SendFailed: the answer is not what the format says (unknown, garbled).
+    """
+    answer = parse(body)
+    choices = children(answer, "choices")
+
+    if not choices:
+        raise garbled("it has no choice")
+
+    message = child(choices[0], "message")
+    calls = tuple(_call(item) for item in children(message, "tool_calls"))
+    refusal = optional_text(message, "refusal")
+    stopped = _FINISH.get(optional_text(choices[0], "finish_reason"), FinishReason.OTHER)
+    return Completion(
+        text=optional_text(message, "content") or refusal,
+        tool_calls=calls,
+        finish_reason=FinishReason.CONTENT_FILTER if refusal else settle(stopped, calls),
+        usage=_usage(child(answer, "usage")),
+        model=text(answer, "model"),
+    )
+
+
+def listing(api_key: Secret) -> WireRequest:
+    """Return the request that lists the models this key may use."""
+    return WireRequest(method="GET", path="/models", headers=_headers(api_key), body=b"")
+
+
+def _headers(api_key: Secret) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {api_key.reveal()}"),)
+
+
+def _message(message: Message) -> JsonObject:
+    if message.role is Role.TOOL:
+        return {
+            "role": "tool",
+            "tool_call_id": answered_call(message),
+            "content": message.content,
+        }
+
+    if not message.tool_calls:
+        return {"role": message.role.value, "content": message.content}
+
+    return {
+        "role": message.role.value,
+        "content": message.content or None,
+        "tool_calls": [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments_json},
+            }
+            for call in message.tool_calls
+        ],
+    }
+
+
+def _tool(tool: ToolSpec) -> JsonObject:
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": schema(tool),
+        },
+    }
+
+
+def _call(item: JsonObject) -> ToolCall:
+    function = child(item, "function")
+    return ToolCall(
+        id=text(item, "id"),
+        name=text(function, "name"),
+        arguments_json=optional_text(function, "arguments"),
+    )
+
+
+def _usage(usage: JsonObject) -> Usage:
+    """Read what is billed; `prompt_tokens` includes the cached ones, as ours does."""
+    details = child(usage, "prompt_tokens_details") if usage.get("prompt_tokens_details") else {}
+    return Usage(
+        input_tokens=count(usage, "prompt_tokens"),
+        output_tokens=count(usage, "completion_tokens"),
+        cache_read_tokens=optional_count(details, "cached_tokens"),
+        cache_write_tokens=optional_count(details, "cache_write_tokens"),
+    )
