@@ -18,6 +18,9 @@ YamlValue: TypeAlias = "str | int | float | bool | list[YamlValue] | dict[str, Y
 YamlPath: TypeAlias = tuple[str | int, ...]
 """The keys and list positions (from 0) that lead from the whole document to a value."""
 
+PLAIN_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+"""A key that a message may show; any other may be text, or a credential in the wrong place."""
+
 MAX_BYTES = 1 << 20
 MAX_VALUES = 50_000  # counted after aliases are followed, so a small file cannot unfold to a bomb
 MAX_DEPTH = 32  # far below the interpreter's recursion limit
@@ -32,9 +35,8 @@ _WORDS: Mapping[str, bool | None] = types.MappingProxyType(
     | dict.fromkeys(("false", "False", "FALSE"), False)
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SHOWABLE_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-_OF_THE_GRAMMAR = re.compile(r".?|<[a-z ]+>")
+_OF_THE_GRAMMAR = re.compile(r"\\?.?|<[a-z ]+>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +295,9 @@ def _unread(file: str, mark: Mark, expected: str) -> MarkedDocument:
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:
     """Say what the parser says, without the words of the file that it quotes."""
-    return f"valid YAML: {_QUOTED.sub(_hide, error.problem or 'it cannot be read here')}"
+    problem = error.problem or "it cannot be read here"
+    whole = f"{error.context}, {problem}" if problem.startswith("but ") else problem
+    return f"valid YAML: {_QUOTED.sub(_hide, whole)}"
 
 
 def _hide(quoted: re.Match[str]) -> str:
@@ -312,4 +316,4 @@ def _mark_after(text: str) -> Mark:
 
 
 def _show_key(key: str) -> str:
-    return key if _SHOWABLE_KEY.fullmatch(key) else "…"
+    return key if PLAIN_KEY.fullmatch(key) else "…"

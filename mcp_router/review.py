@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from mcp_router.marked_yaml import MarkedDocument, Problem, YamlPath, YamlValue
+from mcp_router.marked_yaml import PLAIN_KEY, MarkedDocument, Problem, YamlPath, YamlValue
 
 
 class Form(BaseModel):
@@ -18,6 +18,8 @@ class Form(BaseModel):
 
 
 _Form = TypeVar("_Form", bound=Form)
+
+_PER_PART = 100
 
 
 class Review:
@@ -47,7 +49,8 @@ class Review:
         try:
             return form.model_validate(self.document.at(path))
         except ValidationError as error:
-            for details in error.errors(include_url=False, include_input=False):
+            # The cap keeps a file of a thousand unknown keys from costing a thousand searches.
+            for details in error.errors(include_url=False, include_input=False)[:_PER_PART]:
                 self._problems.append(_explain(self.document, form, path, details))
 
             return None
@@ -69,7 +72,8 @@ def suggest(given: str, known: Iterable[str]) -> str:
     >>> suggest("api_kee", ["api_key", "kind"])
     '; did you mean `api_key`?'
     """
-    near = difflib.get_close_matches(given[:100], list(known), n=1)
+    shown = [word for word in known if PLAIN_KEY.fullmatch(word)]
+    near = difflib.get_close_matches(given[:100], shown, n=1)
     return f"; did you mean `{near[0]}`?" if near else ""
 
 
@@ -138,10 +142,8 @@ _WITH_LIMIT = types.MappingProxyType(
         "greater_than_equal": "a number of at least {ge:g}",
         "less_than": "a number below {lt:g}",
         "less_than_equal": "a number of at most {le:g}",
-        "string_too_short": "at least {min_length} characters",
-        "string_too_long": "at most {max_length} characters",
-        "too_short": "a list of at least {min_length}",
-        "too_long": "a list of at most {max_length}",
+        "too_short": "a length of at least {min_length}",
+        "too_long": "a length of at most {max_length}",
     }
 )
 

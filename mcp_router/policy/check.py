@@ -126,7 +126,6 @@ def _check_pools(
 ) -> None:
     """Check that a part names pools that exist, of the kind it needs, each once."""
     known = review.names(("pools",))
-    kinds = {pool.name: pool.form.kind for pool in draft.pools}
     named = [((*part.path, "pool"), part.form.pool)]
     named += [
         ((*part.path, "fallback", index), name) for index, name in enumerate(part.form.fallback)
@@ -136,7 +135,7 @@ def _check_pools(
     for place, name in named:
         if name not in known:
             review.add(place, f"a pool of this policy{suggest(name, known)}")
-        elif kinds.get(name, kind) != kind:
+        elif any(pool.name == name and pool.form.kind != kind for pool in draft.pools):
             review.add(place, f"a pool of {kind}s")
 
         if name in seen:
@@ -159,15 +158,19 @@ def _check_order(rules: Sequence[Part[RuleForm]], review: Review) -> None:
             review.add(rule.path, f"a rule that can be reached; {cover.name} above takes all of it")
 
     written = review.document.at(("rules",))
-    last = len(written) - 1 if isinstance(written, list) else -1
-    open_ended = any(rule.form.when in (None, WhenForm()) for rule in rules)
-    last_is_read = bool(rules) and rules[-1].path == ("rules", last)
+    unread = len(written) - len(rules) if isinstance(written, list) else 0
 
-    if not open_ended and (last_is_read or last == -1) and "rules" in review.names(()):
+    # A rule that could not be read may be the missing one: its own problems are told already.
+    if rules and not unread and not any(_asks_nothing(rule) for rule in rules):
         review.add(
             ("rules",),
             "a last rule without `when`, for the completions that no other rule takes",
         )
+
+
+def _asks_nothing(rule: Part[RuleForm]) -> bool:
+    """Return whether the rule takes every completion that reaches it."""
+    return all(value is None for _, value in rule.form.when or WhenForm())
 
 
 def _covers(rule: Part[RuleForm], later: Part[RuleForm]) -> bool:

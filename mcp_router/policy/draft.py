@@ -27,6 +27,7 @@ def _target(value: YamlValue) -> YamlValue:
 
 AN_INTENT = "a name such as refund_dispute: small letters, digits and underscores"
 AN_ID = "a name such as account-safety: small letters, digits, dashes and underscores"
+MAX_PARTS = 200  # intents, pools or rules: more than a person keeps in view, and quick to check
 INTENT_NAME = "[a-z][a-z0-9_]{0,63}"
 ID = "[a-z0-9][a-z0-9_-]{0,63}"
 
@@ -68,7 +69,7 @@ class DefaultLimitsForm(Form):
 class IntentForm(Form):
     """Something customers want, by example."""
 
-    examples: list[_Line] = Field(min_length=1)
+    examples: list[_Line] = Field(min_length=1, max_length=MAX_PARTS)
 
 
 class TargetForm(Form):
@@ -84,7 +85,9 @@ class PoolForm(Form):
     kind: Literal["model", "desk"] = "model"
     goal: Literal["cost", "quality", "stability"]
     strategy: Annotated[PoolStrategy, Strict(False)] | None = None
-    targets: list[Annotated[TargetForm, BeforeValidator(_target)]] = Field(min_length=1)
+    targets: list[Annotated[TargetForm, BeforeValidator(_target)]] = Field(
+        min_length=1, max_length=MAX_PARTS
+    )
 
 
 class WhenForm(Form):
@@ -130,9 +133,9 @@ class HeadForm(Form):
     description: _Prose
     changes: _Prose
     limits: object
-    intents: dict[str, object] | None = None
-    pools: dict[str, object]
-    rules: list[object]
+    intents: dict[str, object] | None = Field(default=None, max_length=MAX_PARTS)
+    pools: dict[str, object] = Field(min_length=1, max_length=MAX_PARTS)
+    rules: list[object] = Field(min_length=1, max_length=MAX_PARTS)
     tools: dict[str, object] | None = None
 
 
@@ -175,7 +178,7 @@ def read_draft(review: Review) -> Draft:
 
 
 def _parts(review: Review, form: type[_F], section: str) -> Iterator[Part[_F]]:
-    for name in review.names((section,)):
+    for name in review.names((section,))[:MAX_PARTS]:
         read = review.read(form, (section, name))
 
         if read is not None:
@@ -185,7 +188,7 @@ def _parts(review: Review, form: type[_F], section: str) -> Iterator[Part[_F]]:
 def _rules(review: Review) -> Iterator[Part[RuleForm]]:
     rules = review.document.at(("rules",))
 
-    for index in range(len(rules) if isinstance(rules, list) else 0):
+    for index in range(min(len(rules), MAX_PARTS) if isinstance(rules, list) else 0):
         form = review.read(RuleForm, ("rules", index))
 
         if form is not None:
