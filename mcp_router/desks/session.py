@@ -39,8 +39,9 @@ _MOST_REDIRECTS = 3  # of a read
 class DeskSession(requests.Session):
     """A `requests.Session` for one worker thread and one desk.
 
-    - Every request has a connect and a read timeout, in seconds; inside `call` neither reaches
-      beyond the call's deadline, and an answer that trickles in is given up there.
+    - Every request has a connect and a read timeout, in seconds; inside `call` both together end
+      at the call's deadline, and an answer that trickles in is given up there. Only the lookup
+      of a host name has no timeout: the system's resolver has its own.
     - No retry on any scheme; no redirect of anything but GET and HEAD.
     - A 429, and a redirect of a write, raise at once instead of being returned, so that no loop
       above this session can wait and send again.
@@ -138,7 +139,7 @@ class DeskSession(requests.Session):
         is_read = request.method in READS
         request.headers.update(self._call_headers)
         request.url = _with_query(request.url or "", self._call_query)
-        timeout_s = self._remaining_s()
+        patience = self._patience()
         self.sends += 1
 
         try:
@@ -146,7 +147,7 @@ class DeskSession(requests.Session):
                 request,
                 stream=True,
                 proxies={},
-                timeout=timeout_s,
+                timeout=patience,  # type: ignore[arg-type]  # requests hands it on as it is
                 allow_redirects=allow_redirects and is_read,
             )
             self._read_whole(response)
@@ -165,18 +166,19 @@ class DeskSession(requests.Session):
         if self._origin and not (request.url or "").startswith(f"{self._origin}/"):
             raise wrong_origin()
 
-    def _remaining_s(self) -> tuple[float, float]:
-        """Return connect and read timeout, cut to what is left until the deadline."""
+    def _patience(self) -> urllib3.Timeout:
+        """Return connect and read timeout, together no longer than what the deadline leaves."""
+        connect_s, read_s = self._timeouts_s
+
         if self._deadline_s is None:
-            return self._timeouts_s
+            return urllib3.Timeout(connect=connect_s, read=read_s)
 
         left_s = self._deadline_s - self._clock.monotonic_s()
 
         if left_s <= 0:
             raise too_late()
 
-        connect_s, read_s = self._timeouts_s
-        return min(connect_s, left_s), min(read_s, left_s)
+        return urllib3.Timeout(connect=connect_s, read=read_s, total=left_s)
 
     def _read_whole(self, response: requests.Response) -> None:
         """Fetch the body under the deadline and put it back, so that reading it cannot block."""

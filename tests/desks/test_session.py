@@ -6,20 +6,17 @@ from typing import TypeAlias
 
 import pytest
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
-from urllib3 import Retry
-from zenpy import Zenpy
 
 from mcp_router.clock import SystemClock
-from mcp_router.desks.session import DeskSession, assert_no_retries
+from mcp_router.desks.session import DeskSession
 from mcp_router.domain.attempt import Evidence, Reason
-from mcp_router.errors import InvalidSettings, RetryingAdapter, SendFailed
+from mcp_router.errors import InvalidSettings, SendFailed
 from mcp_router.sandbox.certificate import Certificate
 from mcp_router.sandbox.effects import Effects
 from mcp_router.sandbox.faults import Fault, FaultKind
@@ -228,7 +225,7 @@ def test_an_answer_after_the_deadline_is_unknown(
     session: DeskSession, server: SandboxServer
 ) -> None:
     server.faults.add(Fault(kind=FaultKind.SLOW, delay_s=30))
-    deadline_s = SystemClock().monotonic_s() + 0.2
+    deadline_s = SystemClock().monotonic_s() + 1.0
 
     with session.call(deadline_s=deadline_s):
         assert verdict(lambda: session.put(f"{ORIGIN}/api")) == unknown(Reason.TIMEOUT)
@@ -383,46 +380,3 @@ def test_a_bundle_that_cannot_be_read_is_a_fault_of_the_settings(
     for bundle in (empty, tmp_path / "missing.pem"):
         with pytest.raises(InvalidSettings):
             open_session(ca_bundle=bundle)
-
-
-def test_our_session_passes_the_proof_that_it_does_not_retry(session: DeskSession) -> None:
-    assert_no_retries(session)
-
-
-def test_the_default_session_of_zenpy_does_not_pass_it() -> None:
-    desk = Zenpy(subdomain="acme", email="a@acme.test", token="t")
-
-    with pytest.raises(RetryingAdapter) as caught:
-        assert_no_retries(desk.users.session)
-
-    assert caught.value.message == "The adapter for https:// may send a request again."
-
-
-@pytest.mark.parametrize(
-    "retry",
-    [
-        Retry(total=1),
-        Retry(total=None),
-        Retry(total=0, connect=1),
-        Retry(total=0, read=1),
-        Retry(total=0, status=1),
-        Retry(total=0, redirect=1),
-        Retry(total=0, other=1),
-        Retry(total=0, status_forcelist=[503]),
-    ],
-    ids=["total", "endless", "connect", "read", "status", "redirect", "other", "statuses"],
-)
-def test_any_way_to_retry_is_found_on_any_prefix(session: DeskSession, retry: Retry) -> None:
-    session.mount(f"{ORIGIN}/api/", HTTPAdapter(max_retries=retry))
-
-    with pytest.raises(RetryingAdapter):
-        assert_no_retries(session)
-
-
-def test_an_adapter_that_cannot_be_looked_into_is_refused(session: DeskSession) -> None:
-    session.mount("ftp://", BaseAdapter())
-
-    with pytest.raises(RetryingAdapter):
-        assert_no_retries(session)
-
-    del session.adapters["ftp://"]  # it cannot even be closed
