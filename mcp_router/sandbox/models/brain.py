@@ -84,7 +84,7 @@ def _last_said(messages: Sequence[Message]) -> str:
 
 def _wanted_tool(tools: Sequence[ToolSpec], said: str) -> ToolSpec | None:
     """Return the tool that `said` asks for: by its name, or by every word of its name."""
-    words = _words(said.replace("look up", "lookup").replace("hand over", "handover"))
+    words = _words(said)
     best: tuple[int, ToolSpec] | None = None
 
     for tool in tools:
@@ -109,7 +109,8 @@ def _name_words(name: str) -> list[str]:
 
 
 def _words(text: str) -> set[str]:
-    found = set(re.findall(r"[a-z]+", text.lower()))
+    joined = text.lower().replace("look up", "lookup").replace("hand over", "handover")
+    found = set(re.findall(r"[a-z]+", joined))
     return found | {word.removesuffix("s") for word in found}
 
 

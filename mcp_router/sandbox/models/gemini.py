@@ -266,19 +266,23 @@ def _ask(body: _Request, model: SandboxModel, raw: bytes, *, streamed: bool) -> 
 def _messages(content: _Content, waiting: list[ToolCall], place: int) -> Iterator[Message]:
     """Yield a turn's function responses, each as a message, then what was said and called.
 
-    Responses name the function; `waiting` keeps the calls of the turn before, oldest first.
+    A response belongs to the call whose id it gives, or else to the oldest of the same name;
+    `waiting` keeps the calls of the turn before that have no response yet.
     """
     parts = [part for part in content.parts if not part.thought]
 
     for part in parts:
         if (response := part.function_response) is not None:
-            call = next((one for one in waiting if one.name == response.name), None)
-            answered = call.id if call else response.name
+            answered = _answered(response, waiting)
             waiting[:] = [one for one in waiting if one.id != answered]
             yield Message(role=Role.TOOL, content=_output(response.response), tool_call_id=answered)
 
     calls = [
-        ToolCall(id=f"{place}-{index}", name=made.name, arguments_json=json.dumps(made.args))
+        ToolCall(
+            id=made.id or f"{place}-{index}",
+            name=made.name,
+            arguments_json=json.dumps(made.args),
+        )
         for index, part in enumerate(parts)
         if (made := part.function_call) is not None
     ]
@@ -288,6 +292,15 @@ def _messages(content: _Content, waiting: list[ToolCall], place: int) -> Iterato
         waiting[:] = calls
         role = Role.ASSISTANT if content.role == "model" else Role.USER
         yield Message(role=role, content=said, tool_calls=tuple(calls))
+
+
+def _answered(response: _FunctionResponse, waiting: list[ToolCall]) -> str:
+    """Return the id of the call that a response answers; of none, an id that no call has."""
+    for call in waiting:
+        if call.name == response.name and response.id in (None, call.id):
+            return call.id
+
+    return response.id or response.name
 
 
 def _output(response: JsonObject) -> str:
