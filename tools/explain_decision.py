@@ -46,6 +46,7 @@ class ExplainDecisionResult(Result):
     code: str | None
     policy: str | None
     rule: str | None
+    why: str | None = Field(description="The rule's own reason, from the policy.")
     pool: str | None
     target: str | None
     action_id: str | None
@@ -76,6 +77,7 @@ def _result(seq: int, record: Record) -> ExplainDecisionResult:
         code=record.error_code,
         policy=decision.policy if decision else None,
         rule=decision.rule if decision else None,
+        why=decision.why if decision else None,
         pool=decision.pool if decision else None,
         target=record.target,
         action_id=record.action_id,

@@ -5,6 +5,7 @@ import click
 from mcp_router import __version__
 from mcp_router.cli.actions import actions
 from mcp_router.cli.audit import audit
+from mcp_router.cli.demo import demo
 from mcp_router.cli.serve import serve
 
 
@@ -17,6 +18,7 @@ def main() -> None:
     """
 
 
+main.add_command(demo)
 main.add_command(serve)
 main.add_command(actions)
 main.add_command(audit)

@@ -22,7 +22,7 @@ def explain(decision: Decision) -> tuple[str, ...]:
         nowhere = f"No rule of policy {decision.policy} covers this call, so it goes nowhere."
         return (nowhere, *_known(decision.signals))
 
-    reason = f": {' '.join(why.split())}" if decision.why else "."
+    reason = f": {' '.join(decision.why.split())}" if decision.why else "."
     return (
         f'Rule "{decision.rule}" of policy {decision.policy} decided{reason}',
         *_known(decision.signals),

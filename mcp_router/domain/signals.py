@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 class Intent:
     """The best matching intent of a policy and how sure the match is (0 to 1)."""
 
-    name: str | None
+    name: str | None = None
     confidence: float
 
 
@@ -17,7 +17,7 @@ class Signals:
 
     tool: str
     tenant: str
-    intent: Intent = field(default_factory=lambda: Intent(name=None, confidence=0.0))
+    intent: Intent = field(default_factory=lambda: Intent(confidence=0.0))
     customer_tier: str | None = None
     locale: str | None = None
     channel: str | None = None

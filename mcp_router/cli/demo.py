@@ -1,0 +1,116 @@
+"""mcp-router demo: the whole product in half a minute, on embedded servers."""
+
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import anyio
+import click
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from rich.console import Console
+
+from mcp_router.canonical import plain
+from mcp_router.cli import demo_show as show
+from mcp_router.cli.common import DEFAULT_CONFIG, coded_errors, json_option
+from mcp_router.cli.demo_scenes import (
+    LostReply,
+    Routed,
+    Synced,
+    lost_reply,
+    provider_outage,
+    route_tickets,
+    sync_case,
+)
+from mcp_router.domain.record import StoredRecord
+from mcp_router.sandbox.fleet import Sandbox
+from mcp_router.storage.store import open_archive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """Everything that the demo found, for `--json` and for tests."""
+
+    routed: tuple[Routed, ...]
+    outage: Routed
+    reply: LostReply
+    sync: Synced
+    records: int
+    seconds: float
+
+
+@click.command()
+@json_option
+@coded_errors
+def demo(as_json: bool) -> None:
+    """Watch tickets routed, a provider fail, an answer get lost, and nothing happen twice.
+
+    Starts two desks and three model providers on this machine and the real server as a child
+    process over stdio. Needs no account, no key and no network.
+    """
+    console = Console(quiet=as_json)
+
+    with TemporaryDirectory(prefix="mcp-router-demo-") as folder:
+        story = anyio.run(_play, Path(folder), console)
+
+    if as_json:
+        click.echo(json.dumps(plain(story)))
+
+
+async def _play(folder: Path, console: Console) -> Story:
+    """Play the scenes in order, showing each as it ends."""
+    started = time.monotonic()
+    show.opening(console)
+
+    with Sandbox.start(desk_latency_ms=20, model_latency_ms=60) as sandbox:
+        config = folder / DEFAULT_CONFIG
+        storage = f"sqlite:///{folder / 'router.db'}"
+        config.write_text(sandbox.router_yaml(storage=storage), encoding="utf-8")
+        show.servers(console, sandbox)
+
+        async with _server(config, folder) as client:
+            routed = await route_tickets(client)
+            show.routed(console, routed)
+            outage = await provider_outage(client, sandbox)
+            show.outage(console, outage)
+            reply = await lost_reply(client, sandbox)
+            show.reply(console, reply)
+            sync = await sync_case(client, sandbox)
+            show.sync(console, sync)
+
+        records = _records(storage)
+        show.log(console, records)
+
+    story = Story(
+        routed=routed,
+        outage=outage,
+        reply=reply,
+        sync=sync,
+        records=len(records),
+        seconds=round(time.monotonic() - started, 1),
+    )
+    show.closing(console, story.seconds)
+    return story
+
+
+@asynccontextmanager
+async def _server(config: Path, folder: Path) -> AsyncIterator[Client]:
+    """Start the real server as a host would, and connect; its log goes to a file."""
+    command = StdioServerParameters(
+        command=sys.executable, args=["-m", "mcp_router", "serve", "--config", str(config)]
+    )
+
+    with (folder / "server.log").open("w", encoding="utf-8") as log:
+        async with Client(stdio_client(command, errlog=log)) as client:
+            yield client
+
+
+def _records(storage: str) -> tuple[StoredRecord, ...]:
+    """Return the decision log."""
+    with open_archive(storage) as archive:
+        return tuple(archive.records())
