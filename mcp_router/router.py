@@ -90,7 +90,7 @@ class Router:
                 return await self._send(candidate, request, timeout_s)
 
             draft.target, answer = await chain.run(decision.candidates, send)
-            draft.answer = _summary(answer.value, self._targets.prices.version)
+            draft.answer = _summary(answer.value, self._price_table(draft.target))
             return Completed(
                 completion=answer.value,
                 target=draft.target,
@@ -108,12 +108,17 @@ class Router:
         completion = await self._targets.providers[model.provider].complete(
             model, request, timeout_s=timeout_s
         )
+        cost_microusd = self._targets.prices.cost(model, completion.usage)
         return Answer(
             value=completion,
-            cost_microusd=self._targets.prices.cost(model, completion.usage) or 0,
+            cost_microusd=candidate.estimated_microusd if cost_microusd is None else cost_microusd,
             usage=completion.usage,
             model=completion.model,
         )
+
+    def _price_table(self, target: str) -> str:
+        """Name the list that the target's price comes from."""
+        return self._targets.prices.table(self._targets.models[target])
 
     async def _with_facts(
         self, call: Call, request: CompletionRequest, decision: Decision

@@ -71,6 +71,9 @@ def _refusal(
             f"prompt and answer need about {needed:,} tokens, and it takes {known.context_tokens:,}"
         )
 
+    if known.estimated_microusd is None:
+        return "nobody knows its price; router.yaml can give it one"
+
     if known.estimated_microusd > limits.budget_microusd:
         return (
             f"it would cost about {format_usd(known.estimated_microusd)}, more than the rule's "
@@ -97,7 +100,7 @@ def _factors(
         case _:
             assert_never(strategy)
 
-    costs = _stretched([-known.estimated_microusd for _, known in fit])
+    costs = _stretched([-_cost(known) for _, known in fit])
     qualities = _stretched([target.quality for target, _ in fit])
     return [
         (
@@ -106,6 +109,12 @@ def _factors(
         )
         for cost, quality in zip(costs, qualities, strict=True)
     ]
+
+
+def _cost(known: TargetFacts) -> int:
+    """Return the price of a target that may serve the call: one without a price may not."""
+    assert known.estimated_microusd is not None
+    return known.estimated_microusd
 
 
 def _stretched(values: Sequence[float]) -> list[float]:
@@ -133,5 +142,5 @@ def _candidate(
         family=known.family,
         score=round(sum(factor.value * factor.weight for factor in factors), _DECIMALS),
         factors=factors,
-        estimated_microusd=known.estimated_microusd,
+        estimated_microusd=_cost(known),
     )

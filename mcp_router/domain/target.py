@@ -33,11 +33,14 @@ class ModelTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFacts:
-    """What a decision may know of one configured target, priced for the call at hand."""
+    """What a decision may know of one configured target, priced for the call at hand.
+
+    `estimated_microusd` is None where nobody knows the price; a desk costs nothing.
+    """
 
     name: str
     kind: TargetKind
     provider: str
     family: str
-    estimated_microusd: int = 0
+    estimated_microusd: int | None = 0
     context_tokens: int | None = None

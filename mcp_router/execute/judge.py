@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mcp_router.decide.decide import decide
+from mcp_router.decide.match import match_rule
 from mcp_router.domain.call import Call
 from mcp_router.domain.completion import CompletionRequest
 from mcp_router.domain.decision import Decision
@@ -58,9 +59,10 @@ class Judge:
             prompt_tokens=tokens,
             intents=indexed.intents,
         )
-        return decide(
-            indexed.policy, signals, self._targets.model_facts(tokens, request.max_output_tokens)
-        )
+        rule = match_rule(indexed.policy.rules, signals)
+        longest = rule.limits.max_output_tokens if rule else 0
+        length = min(request.max_output_tokens, longest)
+        return decide(indexed.policy, signals, self._targets.model_facts(tokens, length))
 
     def desk(self, call: Call) -> Decision:
         """Return where a call to a desk goes."""

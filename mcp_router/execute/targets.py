@@ -29,9 +29,8 @@ class Provider(Protocol):
 class Prices(Protocol):
     """Turns tokens into micro-dollars."""
 
-    @property
-    def version(self) -> str:
-        """Name the price table, for the record."""
+    def table(self, model: ModelTarget) -> str:
+        """Name the list that the model's price comes from, for the record."""
 
     def cost(self, model: ModelTarget, usage: Usage) -> int | None:
         """Return what the usage costs, or None where no price is known."""
@@ -114,7 +113,7 @@ class Targets:
                 kind=TargetKind.MODEL,
                 provider=model.provider,
                 family=model.family,
-                estimated_microusd=self.prices.cost(model, usage) or 0,
+                estimated_microusd=self.prices.cost(model, usage),
                 context_tokens=model.context_tokens,
             )
             for model in self.models.values()

@@ -5,9 +5,11 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any  # in the SDK's own signatures only
 
 import anyio
 import uvicorn
+from mcp.server import MCPServer
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -33,13 +35,15 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 _logger = logging.getLogger(__name__)
 
 
-def asgi(app: App, *, host: str = "127.0.0.1") -> Starlette:
+def asgi(app: App, *, host: str = "127.0.0.1", server: "MCPServer[Any] | None" = None) -> Starlette:
     """Return the web application; `host` is the address that it will be bound to.
+
+    `server` is the app's own MCP server if something was added to it.
 
     On loopback addresses the SDK checks Host and Origin against DNS rebinding. With tokens
     configured, both transports ask for one; health and metrics never carry a caller's data.
     """
-    server = build_server(app)
+    server = server or build_server(app)
     # JSON and stateless: a disconnect cannot cancel a handler, and any replica can answer.
     mcp = server.streamable_http_app(json_response=True, stateless_http=True, host=host)
     sse = server.sse_app(host=host)
