@@ -78,6 +78,7 @@ def _check_examples(draft: Draft, review: Review) -> None:
 
 def _check_pool(pool: Part[PoolForm], review: Review) -> None:
     form = pool.form
+    by_quality = form.kind == "model" and form.strategy in _BY_QUALITY
     seen: set[str] = set()
 
     for index, target in enumerate(form.targets):
@@ -89,7 +90,7 @@ def _check_pool(pool: Part[PoolForm], review: Review) -> None:
         if form.kind == "desk" and target.quality is not None:
             review.add((*place, "quality"), "no quality: desks are tried in the listed order")
 
-        if form.strategy in _BY_QUALITY and target.quality is None:
+        if by_quality and target.quality is None:
             review.add(place, f"the key `quality`: {form.strategy} ranks by it")
 
         seen.add(target.target)
