@@ -4,6 +4,8 @@ Source: platform.claude.com/docs/en/api/messages and `…/build-with-claude/hand
 2026-11.
 """
 
+import re
+
 from mcp_router.canonical import JsonValue
 from mcp_router.domain.completion import (
     Completion,
@@ -44,6 +46,9 @@ from mcp_router.providers.wire import WireRequest
 
 LISTED = "data"  # where the answer to `listing` keeps the models
 
+# From Opus 4.7 on, Claude answers 400 to any temperature: "`temperature` is deprecated for this
+# model" (platform.claude.com/docs, "Migrating to Claude Opus 4.7", 2026-11).
+_NO_TEMPERATURE = re.compile(r"claude-(?!2|3|(?:opus|sonnet|haiku)-4(?!-[7-9](?:\D|$)))")
 _HOTTEST = 1.0  # the highest temperature that Anthropic takes; the others take up to 2
 _FINISH = {
     "end_turn": FinishReason.STOP,
@@ -56,7 +61,9 @@ _FINISH = {
 
 
 def encode(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> WireRequest:
-    """Return the request for one completion; a temperature above 1 is sent as 1.
+    """Return the request for one completion, without a temperature if the model takes none.
+
+    A temperature above 1 is sent as 1.
 
     Raises:
         InvalidArguments: a tool message names no call, or a tool has no usable schema.
@@ -74,7 +81,7 @@ def encode(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> W
     if system:
         body["system"] = system
 
-    if request.temperature is not None:
+    if request.temperature is not None and not _NO_TEMPERATURE.match(model.model):
         body["temperature"] = min(request.temperature, _HOTTEST)
 
     if request.tools:

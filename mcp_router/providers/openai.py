@@ -4,6 +4,8 @@ Source: platform.openai.com/docs/api-reference/chat, 2026-11. A server that know
 `max_tokens` is not supported.
 """
 
+import re
+
 from mcp_router.canonical import JsonValue
 from mcp_router.domain.completion import (
     Completion,
@@ -34,6 +36,10 @@ from mcp_router.providers.wire import WireRequest
 
 LISTED = "data"  # where the answer to `listing` keeps the models
 
+# Models that reason answer 400 to any temperature but their own: the o series and, from gpt-5 on,
+# all but the chat and the open models (platform.openai.com/docs/guides/latest-model, 2026-11).
+_NO_TEMPERATURE = re.compile(r"(?:^|/)(?:o\d|gpt-(?!3|4|oss|.*chat))")
+
 _FINISH = {
     "stop": FinishReason.STOP,
     "length": FinishReason.LENGTH,
@@ -43,7 +49,7 @@ _FINISH = {
 
 
 def encode(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> WireRequest:
-    """Return the request for one completion.
+    """Return the request for one completion, without a temperature if the model takes none.
 
     Raises:
         InvalidArguments: a tool message names no call, or a tool has no usable schema.
@@ -56,7 +62,7 @@ def encode(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> W
         "max_completion_tokens": request.max_output_tokens,
     }
 
-    if request.temperature is not None:
+    if request.temperature is not None and not _NO_TEMPERATURE.search(model.model):
         body["temperature"] = request.temperature
 
     if request.tools:

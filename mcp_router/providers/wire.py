@@ -155,6 +155,7 @@ class _Exchange:
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """Keep what the answer began with."""
+        self._sent = True
         self._status = status
         self._headers = headers
 
@@ -227,7 +228,10 @@ def _check(base_url: str) -> None:
 
 
 def _trust(ca_bundle: Path) -> ssl.SSLContext:
-    """Return a context that trusts the bundle alone and, unlike the default, no SSLKEYLOGFILE."""
+    """Return a context that trusts the bundle alone.
+
+    `ssl.create_default_context` would also write session keys where SSLKEYLOGFILE says.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     try:

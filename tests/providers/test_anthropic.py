@@ -183,6 +183,28 @@ def test_temperature_stops_at_the_vendor_s_highest(asked: float, expected: float
     assert body["temperature"] == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [
+        ("claude-3-5-haiku-20241022", True),
+        ("claude-sonnet-4-20250514", True),
+        ("claude-opus-4-1-20250805", True),
+        ("claude-haiku-4-5", True),
+        ("claude-sonnet-4-6", True),
+        ("somebody-else-s", True),
+        ("claude-opus-4-7", False),
+        ("claude-opus-4-8-20260601", False),
+        ("claude-opus-5", False),
+        ("claude-sonnet-5-5", False),
+    ],
+)
+def test_a_temperature_goes_only_to_models_that_take_one(name: str, takes: bool) -> None:
+    body = sent(encode(model(name), replace(ASK, temperature=0.0), KEY))
+
+    assert isinstance(body, dict)
+    assert ("temperature" in body) is takes
+
+
 def test_a_result_without_a_call_is_refused_before_sending() -> None:
     request = CompletionRequest(messages=(Message(role=Role.TOOL, content="open"),))
 

@@ -72,8 +72,8 @@ def test_a_question_is_written_with_its_limit_and_the_key() -> None:
 
 
 def test_a_conversation_with_tools_is_written_whole() -> None:
-    assert sent(encode(GPT, ROUND_TRIP, KEY)) == {
-        "model": "gpt-5-mini",
+    assert sent(encode(model("gpt-4.1"), ROUND_TRIP, KEY)) == {
+        "model": "gpt-4.1",
         "messages": [
             {"role": "system", "content": "Be brief.\n\nSay the ticket's status."},
             {"role": "user", "content": "Where is my parcel?"},
@@ -110,6 +110,31 @@ def test_a_conversation_with_tools_is_written_whole() -> None:
             }
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [
+        ("gpt-3.5-turbo", True),
+        ("gpt-4o-mini", True),
+        ("gpt-4.1", True),
+        ("gpt-5-chat-latest", True),
+        ("gpt-oss-120b", True),
+        ("llama-3.3-70b", True),
+        ("olmo-2", True),
+        ("gpt-5", False),
+        ("gpt-5-mini-2025-08-07", False),
+        ("gpt-5.6-luna", False),
+        ("openai/gpt-5", False),
+        ("o3", False),
+        ("o4-mini", False),
+    ],
+)
+def test_a_temperature_goes_only_to_models_that_take_one(name: str, takes: bool) -> None:
+    body = sent(encode(model(name), replace(ASK, temperature=0.0), KEY))
+
+    assert isinstance(body, dict)
+    assert ("temperature" in body) is takes
 
 
 def test_an_empty_message_is_sent_as_it_is_and_calls_alone_have_no_content() -> None:
@@ -158,7 +183,7 @@ def test_a_tool_without_a_schema_is_refused_before_sending(parameters: str) -> N
 
 def test_a_number_that_json_lacks_is_refused_before_sending() -> None:
     with pytest.raises(InvalidArguments):
-        encode(GPT, replace(ASK, temperature=float("nan")), KEY)
+        encode(model("gpt-4o"), replace(ASK, temperature=float("nan")), KEY)
 
 
 def test_half_of_an_emoji_from_the_host_does_not_stop_a_request() -> None:

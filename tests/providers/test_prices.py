@@ -13,6 +13,7 @@ from mcp_router.domain.completion import Usage
 from mcp_router.domain.secret import Secret
 from mcp_router.domain.target import ModelTarget, Price
 from mcp_router.providers.prices import PriceBook
+from mcp_router.sandbox.models.catalog import CATALOG
 from mcp_router.settings import ProviderKind, ProviderSettings
 
 NOW_MS = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp() * 1000)
@@ -167,3 +168,7 @@ def test_a_model_at_a_vendor_s_address_has_that_vendor_s_price() -> None:
 
 def test_google_s_own_spelling_of_a_model_has_a_price() -> None:
     assert BOOK.knows(target(ProviderKind.GEMINI, "models/gemini-2.5-flash"))
+
+
+def test_every_model_of_the_sandbox_has_a_price() -> None:
+    assert [one.name for one in CATALOG if not BOOK.knows(target(one.kind, one.model))] == []
