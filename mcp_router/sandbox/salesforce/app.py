@@ -100,7 +100,7 @@ async def _token(state: SalesforceState, request: Request) -> Response:
         {
             "access_token": state.issue_token(),
             "instance_url": here,
-            "id": f"{here}/id/00DSb0000000001MAA/005Sb0000000001EAA",
+            "id": f"{here}/id/00DSb0000000001MAA/005Sb0000000001IAA",
             "token_type": "Bearer",
             "scope": "api",
         }
