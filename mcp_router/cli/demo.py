@@ -45,18 +45,33 @@ class Story:
 
 
 @click.command()
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Save what was shown as an SVG picture.",
+)
 @json_option
 @coded_errors
-def demo(as_json: bool) -> None:
+def demo(picture: Path | None, as_json: bool) -> None:
     """Watch tickets routed, a provider fail, an answer get lost, and nothing happen twice.
 
     Starts two desks and three model providers on this machine and the real server as a child
     process over stdio. Needs no account, no key and no network.
     """
-    console = Console(quiet=as_json)
+    console = Console(
+        quiet=as_json,
+        highlight=False,
+        record=picture is not None,
+        width=show.PICTURE_WIDTH if picture else None,
+    )
 
     with TemporaryDirectory(prefix="mcp-router-demo-") as folder:
         story = anyio.run(_play, Path(folder), console)
+
+    if picture is not None:
+        picture.write_text(show.picture(console), encoding="utf-8")
+
+    show.closing(console, story.seconds)
 
     if as_json:
         click.echo(json.dumps(plain(story)))
@@ -86,7 +101,7 @@ async def _play(folder: Path, console: Console) -> Story:
         records = _records(storage)
         show.log(console, records)
 
-    story = Story(
+    return Story(
         routed=routed,
         outage=outage,
         reply=reply,
@@ -94,8 +109,6 @@ async def _play(folder: Path, console: Console) -> Story:
         records=len(records),
         seconds=round(time.monotonic() - started, 1),
     )
-    show.closing(console, story.seconds)
-    return story
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from mcp_router.sandbox.fleet import Sandbox
 
 Reply: TypeAlias = Mapping[str, object]
 
-TICKETS = ("101", "104", "109", "106", "108")
+TICKETS = ("101", "103", "111", "106", "108")
 REPLY_TICKET = "105"
 SYNC_TICKET = "106"
 OUTAGE_QUESTION = "I forgot my password, can you send me a reset link?"

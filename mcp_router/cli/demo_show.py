@@ -1,6 +1,7 @@
 """How the demo's scenes look in a terminal."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,9 @@ from mcp_router.sandbox.fleet import Sandbox
 
 POOL_STYLE = {"cost": "green", "balanced": "yellow", "quality": "magenta"}
 SHOWN_RECORDS = 6
-EXPORT_WIDTH = 160
+EXPORT_WIDTH = 100
+TITLE = "mcp-router demo"
+PICTURE_WIDTH = 110
 
 
 def opening(console: Console) -> None:
@@ -132,6 +135,11 @@ def log(console: Console, records: tuple[StoredRecord, ...]) -> None:
     line = next(lines(records[-1:], Format.JSONL))
     console.print("   [dim]mcp-router audit export --format jsonl[/dim]")
     console.print(Text(f"   {line[:EXPORT_WIDTH].rstrip()}…", style="dim"), soft_wrap=True)
+
+
+def picture(console: Console) -> str:
+    """Return what was shown so far as an SVG that loads nothing from anywhere."""
+    return re.sub(r"@font-face \{.*?\}", "", console.export_svg(title=TITLE), flags=re.DOTALL)
 
 
 def closing(console: Console, seconds: float) -> None:
