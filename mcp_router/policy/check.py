@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from mcp_router.domain.policy import PoolStrategy
-from mcp_router.marked_yaml import YamlPath
+from mcp_router.marked_yaml import YamlPath, show_path
 from mcp_router.policy.draft import (
     AN_ID,
     AN_INTENT,
@@ -71,7 +71,8 @@ def _check_examples(draft: Draft, review: Review) -> None:
 
             if phrase in seen:
                 place = (*intent.path, "examples", index)
-                review.add(place, f"a phrase that {seen[phrase]} does not have already")
+                owner = show_path((seen[phrase],))
+                review.add(place, f"a phrase that {owner} does not have already")
 
             seen.setdefault(phrase, intent.name)
 

@@ -211,6 +211,18 @@ def test_pools(old: str, new: str, expected: str) -> None:
     assert expected in problems(changed(old, new))
 
 
+def test_a_name_that_is_none_is_not_shown_beside_its_phrases() -> None:
+    text = changed("  returns:\n", "  hunter2!:\n")
+    text = text.replace("I want my money back", "can I return this")
+
+    told = problems(text)
+
+    assert told[1] == (
+        "16:16: intents.dispute.examples[0]: expected a phrase that … does not have already"
+    )
+    assert not any("hunter2" in line for line in told)
+
+
 def test_problems_of_shape_and_of_sense_are_told_together_in_order() -> None:
     text = changed("attempts: 4", "attempts: many")
     text = text.replace("intent: dispute", "intent: fraud")
