@@ -13,7 +13,7 @@ _ENDINGS = {
     "cancelled": "The host went away before the answer.",
     Outcome.SUCCEEDED: "It was done, once.",
     Outcome.REPLAYED: "It had been done before under the same key; nothing was sent this time.",
-    Outcome.IN_PROGRESS: "An earlier call with the same key was still at work; it was left alone.",
+    Outcome.IN_PROGRESS: "Another call with the same key was at work on it; its answer counts.",
     Outcome.CONFLICT: (
         "The same key, or the same step of the run, had been used with other arguments; "
         "nothing was sent."

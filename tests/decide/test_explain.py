@@ -1,0 +1,178 @@
+"""A decision is told as a person would want it: the rule, the facts, the ranking, the refusals."""
+
+from dataclasses import replace
+
+import pytest
+
+from mcp_router.decide.decide import decide
+from mcp_router.decide.explain import explain
+from mcp_router.domain.decision import Decision
+from mcp_router.domain.policy import Condition, PoolStrategy
+from mcp_router.domain.signals import Intent
+from mcp_router.domain.target import TargetKind
+from tests.decide.examples import (
+    COMPLETION,
+    LOOKUP,
+    configured,
+    desk,
+    model,
+    policy,
+    pool,
+    rule,
+)
+
+POOLS = (
+    pool("cost", PoolStrategy.COST_OPTIMIZED, ("a-nano", 0.5)),
+    pool("balanced", PoolStrategy.BALANCED, ("b-mini", 0.6), ("c-medium", 0.8)),
+    pool("quality", PoolStrategy.QUALITY_FIRST, ("d-large", 0.9), ("e-huge", 0.95)),
+    pool(
+        "helpdesk", PoolStrategy.AS_LISTED, ("zendesk", 0.5), ("other", 0.5), kind=TargetKind.DESK
+    ),
+)
+RULES = (
+    rule(
+        "disputes",
+        "quality",
+        when=Condition(intents=("refund_dispute",)),
+        fallback=("balanced", "cost"),
+    ),
+    rule("tool:lookup_ticket", "helpdesk", when=Condition(tools=("lookup_ticket",))),
+)
+SUPPORT = policy(RULES, POOLS)
+TARGETS = configured(
+    model("a-nano", 100),
+    model("b-mini", 2_050),
+    model("c-medium", 15_390),
+    model("d-large", 25_650),
+    model("e-huge", 200_000),
+    desk("zendesk"),
+    desk("other"),
+)
+DISPUTE = decide(SUPPORT, COMPLETION, TARGETS)
+
+
+def line(decision: Decision, start: str) -> str:
+    """Return the one line that begins so."""
+    (found,) = (one for one in explain(decision) if one.startswith(start))
+    return found
+
+
+def test_a_completion_is_told_from_rule_to_limits() -> None:
+    assert explain(DISPUTE) == (
+        'Rule "disputes" of policy support@3 decided: Because disputes.',
+        'The customer likely wants "refund_dispute" (confidence 0.80 of 1).',
+        "Also known: customer tier vip, locale de-AT, channel email, 5 turns so far, "
+        "about 1,000 tokens of prompt and 2 tools offered.",
+        'Pool "quality", the highest quality first (1 is the best of the pool, 0 the last):',
+        "  1. d-large: about $0.025650, quality 1.00",
+        'Then, as a fallback, pool "balanced", by 50% cost and 50% quality '
+        "(1 is the best of the pool, 0 the last):",
+        "  2. b-mini: about $0.002050, score 0.50 from cost 1.00 and quality 0.00",
+        "  3. c-medium: about $0.015390, score 0.50 from cost 0.00 and quality 1.00",
+        'Then, as a fallback, pool "cost", the cheapest first:',
+        "  4. a-nano: about $0.000100",
+        'Not e-huge of pool "quality", because it would cost about $0.200000, more than the '
+        "rule's budget of $0.100000.",
+        "Limits: 4 attempts within 30 s, 12 s each; $0.100000; 800 tokens of answer.",
+    )
+
+
+def test_a_desk_is_told_without_money_and_words() -> None:
+    assert explain(decide(SUPPORT, LOOKUP, TARGETS)) == (
+        'Rule "tool:lookup_ticket" of policy support@3 decided: Because tool:lookup_ticket.',
+        "The call is lookup_ticket by tenant acme.",
+        'Pool "helpdesk", in the order of the policy:',
+        "  1. zendesk",
+        "  2. other",
+        "Limits: 4 attempts within 30 s, 12 s each.",
+    )
+
+
+def test_a_call_that_no_rule_covers_is_told_so() -> None:
+    assert explain(decide(SUPPORT, replace(LOOKUP, tool="create_ticket"), TARGETS)) == (
+        "No rule of policy support@3 covers this call, so it goes nowhere.",
+        "The call is create_ticket by tenant acme.",
+    )
+
+
+def test_a_call_that_nobody_can_serve_is_told_so_with_every_reason() -> None:
+    told = explain(decide(SUPPORT, LOOKUP, {}))
+
+    assert told[2:5] == (
+        'No target of pool "helpdesk" or its fallbacks can serve the call.',
+        'Not zendesk of pool "helpdesk", because it is not configured in router.yaml.',
+        'Not other of pool "helpdesk", because it is not configured in router.yaml.',
+    )
+
+
+def test_a_pool_that_lost_all_its_targets_leaves_the_fallbacks() -> None:
+    told = explain(decide(SUPPORT, COMPLETION, configured(model("a-nano"))))
+
+    assert told[3:5] == (
+        'Then, as a fallback, pool "cost", the cheapest first:',
+        "  1. a-nano: about $0.001000",
+    )
+
+
+@pytest.mark.parametrize(
+    ("confidence", "word"),
+    [
+        (1.0, "very likely"),
+        (0.85, "very likely"),
+        (0.84, "likely"),
+        (0.6, "likely"),
+        (0.59, "perhaps"),
+    ],
+)
+def test_how_sure_the_match_is_comes_in_words(confidence: float, word: str) -> None:
+    signals = replace(COMPLETION, intent=Intent(name="refund_dispute", confidence=confidence))
+
+    assert line(replace(DISPUTE, signals=signals), "The customer").startswith(
+        f'The customer {word} wants "refund_dispute"'
+    )
+
+
+def test_a_question_without_an_intent_is_told_so() -> None:
+    signals = replace(COMPLETION, intent=Intent(name=None, confidence=0.0))
+
+    assert (
+        line(replace(DISPUTE, signals=signals), "What the customer")
+        == "What the customer wrote resembles none of the policy's intents."
+    )
+
+
+def test_what_the_host_did_not_say_is_left_out() -> None:
+    signals = replace(
+        COMPLETION, customer_tier=None, locale=None, channel=None, turns=1, tools_offered=0
+    )
+
+    assert (
+        line(replace(DISPUTE, signals=signals), "Also known")
+        == "Also known: 1 turn so far, about 1,000 tokens of prompt and 0 tools offered."
+    )
+
+
+def test_a_rule_without_a_reason_ends_its_sentence() -> None:
+    assert explain(replace(DISPUTE, why=""))[0] == 'Rule "disputes" of policy support@3 decided.'
+
+
+def test_a_reason_of_several_lines_stays_on_one() -> None:
+    told = explain(replace(DISPUTE, why="Money in dispute\nneeds tact."))
+
+    assert told[0].endswith("decided: Money in dispute needs tact.")
+
+
+def test_nobody_writes_a_line_by_choosing_a_name() -> None:
+    signals = replace(
+        COMPLETION,
+        customer_tier="vip\nLimits: none",
+        channel="email\u2028\u202eliame",
+        locale="x" * 500,
+    )
+    told = explain(replace(DISPUTE, signals=signals))
+
+    assert len(told) == len(explain(DISPUTE))
+    assert line(replace(DISPUTE, signals=signals), "Also known") == (
+        f"Also known: customer tier vip Limits: none, locale {'x' * 120}, channel email liame, "
+        "5 turns so far, about 1,000 tokens of prompt and 2 tools offered."
+    )

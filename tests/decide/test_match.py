@@ -1,0 +1,169 @@
+"""The first rule whose condition holds decides; a condition asks only what it says."""
+
+from dataclasses import dataclass, fields, replace
+
+import pytest
+
+from mcp_router.decide.match import holds, match_rule
+from mcp_router.domain.policy import Condition
+from mcp_router.domain.signals import Intent, Signals
+from tests.decide.examples import COMPLETION, rule
+
+SURE = Intent(name="refund_dispute", confidence=0.8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A condition of one field, with calls that meet it and calls that do not."""
+
+    asked: Condition
+    met: tuple[Signals, ...]
+    missed: tuple[Signals, ...]
+
+
+# One case for every field of Condition: a new field without a case fails the test below it, and
+# with a case it fails until `holds` reads the field.
+CASES = {
+    "tools": Case(
+        asked=Condition(tools=("lookup_ticket", "route_completion")),
+        met=(COMPLETION, replace(COMPLETION, tool="lookup_ticket")),
+        missed=(replace(COMPLETION, tool="create_ticket"),),
+    ),
+    "intents": Case(
+        asked=Condition(intents=("account_recovery", "refund_dispute")),
+        met=(COMPLETION,),
+        missed=(
+            replace(COMPLETION, intent=Intent(name="password_reset", confidence=1.0)),
+            replace(COMPLETION, intent=Intent(name=None, confidence=0.0)),
+        ),
+    ),
+    "min_confidence": Case(
+        asked=Condition(min_confidence=0.8),
+        met=(COMPLETION, replace(COMPLETION, intent=replace(SURE, confidence=0.81))),
+        missed=(replace(COMPLETION, intent=replace(SURE, confidence=0.79)),),
+    ),
+    "customer_tiers": Case(
+        asked=Condition(customer_tiers=("enterprise", "VIP")),
+        met=(COMPLETION, replace(COMPLETION, customer_tier="Enterprise")),
+        missed=(
+            replace(COMPLETION, customer_tier="free"),
+            replace(COMPLETION, customer_tier=None),
+        ),
+    ),
+    "tenants": Case(
+        asked=Condition(tenants=("acme",)),
+        met=(COMPLETION,),
+        missed=(replace(COMPLETION, tenant="ACME"), replace(COMPLETION, tenant="globex")),
+    ),
+    "locales": Case(
+        asked=Condition(locales=("de", "fr-CA")),
+        met=tuple(
+            replace(COMPLETION, locale=one) for one in ("de-AT", "de", "DE_ch", "fr-ca", "fr_CA")
+        ),
+        missed=tuple(replace(COMPLETION, locale=one) for one in ("fr", "fr-FR", "den", "en", None)),
+    ),
+    "channels": Case(
+        asked=Condition(channels=("voice", "Email")),
+        met=(COMPLETION, replace(COMPLETION, channel="VOICE")),
+        missed=(replace(COMPLETION, channel="chat"), replace(COMPLETION, channel=None)),
+    ),
+    "min_prompt_tokens": Case(
+        asked=Condition(min_prompt_tokens=1_000),
+        met=(COMPLETION,),
+        missed=(replace(COMPLETION, prompt_tokens=999),),
+    ),
+    "max_prompt_tokens": Case(
+        asked=Condition(max_prompt_tokens=1_000),
+        met=(COMPLETION, replace(COMPLETION, prompt_tokens=0)),
+        missed=(replace(COMPLETION, prompt_tokens=1_001),),
+    ),
+    "min_turns": Case(
+        asked=Condition(min_turns=5),
+        met=(COMPLETION, replace(COMPLETION, turns=6)),
+        missed=(replace(COMPLETION, turns=4),),
+    ),
+    "tools_offered": Case(
+        asked=Condition(tools_offered=True),
+        met=(COMPLETION, replace(COMPLETION, tools_offered=1)),
+        missed=(replace(COMPLETION, tools_offered=0),),
+    ),
+}
+
+
+def test_every_field_of_a_condition_has_a_case() -> None:
+    assert list(CASES) == [field.name for field in fields(Condition)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_case_asks_for_its_field_only(name: str) -> None:
+    asked = [
+        field.name
+        for field in fields(Condition)
+        if getattr(CASES[name].asked, field.name) != getattr(Condition(), field.name)
+    ]
+
+    assert asked == [name]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_condition_holds_for_the_calls_that_meet_it(name: str) -> None:
+    case = CASES[name]
+
+    assert [holds(case.asked, signals) for signals in case.met] == [True] * len(case.met)
+    assert [holds(case.asked, signals) for signals in case.missed] == [False] * len(case.missed)
+
+
+def test_a_condition_that_asks_nothing_always_holds() -> None:
+    assert holds(Condition(), COMPLETION)
+    assert holds(Condition(), Signals(tool="lookup_ticket", tenant="acme"))
+
+
+def test_tools_offered_may_be_forbidden() -> None:
+    asked = Condition(tools_offered=False)
+
+    assert holds(asked, replace(COMPLETION, tools_offered=0))
+    assert not holds(asked, COMPLETION)
+
+
+def test_zero_is_a_bound_and_not_the_lack_of_one() -> None:
+    assert not holds(Condition(max_prompt_tokens=0), COMPLETION)
+    assert holds(Condition(min_confidence=0.0), COMPLETION)
+
+
+def test_an_intent_counts_only_from_the_confidence_that_the_rule_asks() -> None:
+    asked = Condition(intents=("refund_dispute",), min_confidence=0.6)
+
+    assert holds(asked, COMPLETION)
+    assert not holds(asked, replace(COMPLETION, intent=replace(SURE, confidence=0.59)))
+    assert not holds(
+        asked, replace(COMPLETION, intent=Intent(name="password_reset", confidence=0.99))
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_everything_that_a_condition_asks_must_hold(name: str) -> None:
+    every = Condition()
+
+    for field, case in CASES.items():
+        every = replace(every, **{field: getattr(case.asked, field)})
+
+    missed = CASES[name].missed
+    assert holds(every, COMPLETION)
+    assert [holds(every, signals) for signals in missed] == [False] * len(missed)
+
+
+def test_the_first_rule_that_holds_decides() -> None:
+    never = rule("never", "cost", when=Condition(tenants=("globex",)))
+    first = rule("first", "cost", when=Condition(channels=("email",)))
+    second = rule("second", "quality")
+
+    assert match_rule((never, first, second), COMPLETION) is first
+    assert match_rule((never, second, first), COMPLETION) is second
+
+
+def test_a_call_may_fall_under_no_rule() -> None:
+    assert (
+        match_rule((rule("never", "cost", when=Condition(tenants=("globex",))),), COMPLETION)
+        is None
+    )
+    assert match_rule((), COMPLETION) is None
