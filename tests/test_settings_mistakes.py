@@ -58,6 +58,10 @@ def test_a_missing_variable_is_told_with_the_other_problems(tmp_path: Path) -> N
             "policies: nowhere",
             "1:11: policies: expected a folder that exists, as seen from the folder of this file",
         ),
+        (
+            f"policies: {'x' * 5000}",
+            "1:11: policies: expected a folder that exists, as seen from the folder of this file",
+        ),
         ("providers: []", "1:12: providers: expected keys and values"),
         (
             "providers:\n  a b: {kind: openai, api_key: k}",

@@ -183,6 +183,7 @@ def test_a_name_alone_means_its_highest_version(folder: Path) -> None:
 
     assert source.names() == ("shop",)
     assert source.versions("shop") == (2, 10)
+    assert source.versions("../shop") == ()
     assert source.load("shop").label == "shop@10"
 
 
