@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from mcp_router.clock import SystemClock
 from mcp_router.desks.salesforce import SalesforceDesk
@@ -15,8 +16,11 @@ from mcp_router.domain.ticket import CrmCase, Customer, CustomerQuery
 from mcp_router.domain.write import CreateTicket
 from mcp_router.errors import DeskRejected, InvalidSettings, NotConfigured
 from mcp_router.sandbox.certificate import Certificate
+from mcp_router.sandbox.effects import Effects
 from mcp_router.sandbox.faults import Fault, FaultKind
+from mcp_router.sandbox.salesforce.app import create_app
 from mcp_router.sandbox.salesforce.schema import CASE, CONTACT
+from mcp_router.sandbox.salesforce.state import SalesforceState
 from tests.desks.conftest import Serve
 from tests.desks.salesforce_crm import (
     TIMEOUT_S,
@@ -290,6 +294,22 @@ async def test_a_slash_at_the_end_of_the_url_changes_nothing(crm: Crm) -> None:
 
     assert case is not None
     assert case.url == f"{crm.server.url}/lightning/r/Case/{case_id}/view"
+
+
+async def test_a_proxy_that_adds_a_path_is_reached(
+    serve: Serve, certificate: Certificate, crm: Crm
+) -> None:
+    app, effects = create_app(SalesforceState(), Effects()), Effects()
+
+    async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["path"].startswith("/crm/services/")
+        short = {name: scope[name][4:] for name in ("path", "raw_path")}
+        await app({**scope, **short}, receive, send)
+
+    behind = replace(crm.settings, instance_url=f"{serve(proxy, effects).url}/crm")
+
+    async with open_desk(behind) as desk:
+        assert (await desk.check(timeout_s=TIMEOUT_S)).startswith("REST API 59.0")
 
 
 async def test_a_missing_ca_bundle_is_told_at_once(crm: Crm, certificate: Certificate) -> None:
