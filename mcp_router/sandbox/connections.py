@@ -7,11 +7,12 @@ import os
 import socket
 import ssl
 import struct
+from asyncio.trsock import TransportSocket
 from collections.abc import Callable, Iterable
 
 from starlette.types import Scope
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 HOST = "127.0.0.1"
@@ -41,6 +42,7 @@ class Connection(HttpToolsProtocol):
         self.access_log = False
         self.lost = asyncio.Event()
         self.idle = True
+        self._aborted = False
 
     def on_message_begin(self) -> None:
         """Begin a request whose scope knows this connection."""
@@ -60,12 +62,18 @@ class Connection(HttpToolsProtocol):
 
     def abort(self) -> None:
         """Reset the connection: the peer gets RST, without a TLS goodbye. Harmless twice."""
-        peer = self.transport.get_extra_info("socket")
+        if self._aborted or self.lost.is_set():
+            return
 
-        if peer is not None:  # it is None once the connection is lost
-            _reset_on_close(peer)
-
+        self._aborted = True
+        _reset_on_close(self.transport.get_extra_info("socket"))
         self.transport.abort()
+        cycle: object = self.cycle  # None before the first request, whatever uvicorn declares
+
+        # uvicorn learns of the loss a little later; until then it would go on writing, and
+        # asyncio would complain on stderr.
+        if isinstance(cycle, RequestResponseCycle):
+            cycle.disconnected = True
 
 
 def connection_of(scope: Scope) -> Connection:
@@ -207,6 +215,8 @@ def _bound_socket(port: int) -> socket.socket:
     return bound
 
 
-def _reset_on_close(peer: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # some systems refuse it once the peer has left
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+def _reset_on_close(peer: socket.socket | TransportSocket | None) -> None:
+    """Do nothing for None, which a TLS transport gives in place of a socket it has lost."""
+    if peer is not None:
+        with contextlib.suppress(OSError):  # some systems refuse it once the peer has left
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

@@ -193,8 +193,11 @@ def test_taken_port_is_said_so(
     assert failed.value.message == "The port for the embedded zendesk server is taken."
 
 
-def test_serving_and_failing_prints_nothing(
-    client: httpx2.Client, server: SandboxServer, capfd: pytest.CaptureFixture[str]
+def test_serving_and_failing_prints_and_logs_nothing(
+    client: httpx2.Client,
+    server: SandboxServer,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     server.faults.add(Fault(kind=FaultKind.DROP_AFTER))
 
@@ -206,6 +209,7 @@ def test_serving_and_failing_prints_nothing(
     server.close()
 
     assert capfd.readouterr() == ("", "")
+    assert [one for one in caplog.records if not one.name.startswith("httpx2")] == []
 
 
 def open_files() -> int:

@@ -98,6 +98,7 @@ class _ModelServer:
     async def _events(self, served: Served, ask: Ask) -> AsyncIterator[bytes]:
         for event in self.dialect.stream(served, ask):
             yield event
+            await asyncio.sleep(0)  # so that the end of the connection is noticed in between
 
     def _refuse(self, problem: Problem) -> Response:
         request_id = self._request_id()
