@@ -25,12 +25,12 @@ class Meter:
         self._used = 0
 
     def take(self, now_s: int, requests_per_minute: int | None) -> Allowance:
-        """Count one request, unless the minute's are used up; None refuses nothing."""
+        """Count one request, granted or not; None refuses nothing."""
         if now_s // 60 != self._minute:
             self._minute, self._used = now_s // 60, 0
 
         granted = requests_per_minute is None or self._used < requests_per_minute
-        self._used += granted
+        self._used += 1
         limit = ADVERTISED_PER_MINUTE if requests_per_minute is None else requests_per_minute
         return Allowance(
             granted=granted,

@@ -6,7 +6,10 @@ from mcp_router.sandbox.zendesk.records import Group, Organization, User
 
 
 class People:
-    """Tables by id. Not safe between threads: the state that holds them is."""
+    """Tables by id; `agents` can be assigned tickets and do not change.
+
+    Not safe between threads: the state that holds them is.
+    """
 
     def __init__(
         self,
@@ -18,6 +21,7 @@ class People:
         self.users = {one.id: one for one in users}
         self.organizations = {one.id: one for one in organizations}
         self.groups = {one.id: one for one in groups}
+        self.agents = frozenset(one.id for one in self.users.values() if one.works_here)
         self._addresses = {one.email: one.id for one in self.users.values()}
 
     def with_email(self, email: str) -> User | None:

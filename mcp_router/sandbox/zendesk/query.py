@@ -18,6 +18,7 @@ _TERM = re.compile(
         (?:"(?P<phrase>[^"]*)"|(?P<word>\S+))""",
     re.VERBOSE | re.IGNORECASE,
 )
+_NUMBER = re.compile(r"[\s()+-]*(?:\d[\s()+-]*){6,}")  # shorter ones would find half the desk
 _ORDERING = {"order_by", "sort", "sort_by", "sort_order"}
 
 
@@ -154,13 +155,12 @@ def _ticket_names(name: str, ticket: Ticket, directory: Directory) -> set[str]:
 def _user_term(term: Term, user: User, directory: Directory) -> bool:
     match term.name:
         case "":
-            called = len(term.value) > 5 and _digits(term.value) in _digits(user.phone)
-            numeric = not re.search(r"[^\d\s()+-]", term.value)
-            return (numeric and called) or _words(f"{term.value}*", user.name, user.email)
+            called = _NUMBER.fullmatch(term.value) and _digits(term.value) in _digits(user.phone)
+            return bool(called) or _words(f"{term.value}*", user.name, user.email)
         case "name":
             return _words(f"{term.value}*", user.name)
         case "phone":
-            return bool(_digits(user.phone)) and _digits(term.value) == _digits(user.phone)
+            return user.phone is not None and _digits(term.value) == _digits(user.phone)
         case "created" | "created_at":
             return _dated(term, user.created_s)
         case _:
@@ -177,8 +177,6 @@ def _user_names(name: str, user: User, directory: Directory) -> set[str]:
             return _team(directory.organizations.get(user.organization_id or 0))
         case "external_id":
             return {(user.external_id or "none").lower()}
-        case "tags":
-            return set(user.tags) or {"none"}
         case "id":
             return {str(user.id)}
         case _:

@@ -42,7 +42,6 @@ class User:
     organization_id: int | None = None
     default_group_id: int | None = None
     external_id: str | None = None
-    tags: tuple[str, ...] = ()
 
     @property
     def works_here(self) -> bool:

@@ -116,7 +116,7 @@ def user_json(user: User, base: str) -> dict[str, JsonValue]:
         "role": user.role,
         "verified": True,
         "external_id": user.external_id,
-        "tags": list(user.tags),
+        "tags": [],
         "alias": "",
         "active": True,
         "shared": False,

@@ -135,6 +135,7 @@ CUSTOMERS = tuple(
         created_s=_OPENED_S,
         phone=phone,
         organization_id=organization_id,
+        external_id=f"customer-{user_id}",
     )
     for user_id, name, email, phone, organization_id in _REQUESTERS
 )

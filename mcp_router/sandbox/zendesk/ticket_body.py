@@ -65,7 +65,7 @@ class TicketBody:
             type=self._choice("type", TYPES, current.type),
             requester_id=self._reference("requester_id", people.users, current.requester_id)
             or current.requester_id,
-            assignee_id=self._reference("assignee_id", self._agents(), current.assignee_id),
+            assignee_id=self._reference("assignee_id", people.agents, current.assignee_id),
             group_id=self._reference("group_id", people.groups, current.group_id),
             organization_id=self._reference(
                 "organization_id", people.organizations, current.organization_id
@@ -182,9 +182,6 @@ class TicketBody:
             self._problem("requester", text, "ValueTooShort")
 
         return name.strip(), email
-
-    def _agents(self) -> Container[int]:
-        return {one.id for one in self._people.users.values() if one.works_here}
 
     def _text(self, name: str, current: str | None) -> str | None:
         value = self._body.get(name, current)
