@@ -54,6 +54,7 @@ FLOORS = {
     "app": 8,
     "serve": 8,
     "cli": 8,
+    "__main__": 8,
 }
 
 SIDE_ROOMS = {"sandbox", "testing"}
@@ -74,6 +75,7 @@ SAME_FLOOR = {
     ("lookups", "execute"): "a walk runs its chain",
     ("actions", "lookups"): "a write between two desks reads at the first",
     ("serve", "app"): "a transport serves the application that `app` has wired",
+    ("__main__", "cli"): "`python -m mcp_router` is the command line",
     ("cli", "app"): "a command opens the application",
     ("cli", "serve"): "a command opens a transport",
 }

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mcp_router.canonical import plain
-from mcp_router.cli.common import coded_errors, config_option, json_option, open_source
+from mcp_router.cli.common import config_option, json_option, open_source
 from mcp_router.decide.wording import moment
 from mcp_router.domain.action import Action, ActionState
 from mcp_router.errors import UnknownAction
@@ -25,7 +25,6 @@ def actions() -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @config_option
 @json_option
-@coded_errors
 def list_actions(state: str | None, limit: int, config: Path | None, as_json: bool) -> None:
     """List the newest actions, newest first."""
     with open_source(config) as source, open_archive(source.settings.storage) as archive:
@@ -58,7 +57,6 @@ def list_actions(state: str | None, limit: int, config: Path | None, as_json: bo
 @click.argument("action_id")
 @config_option
 @json_option
-@coded_errors
 def show_action(action_id: str, config: Path | None, as_json: bool) -> None:
     """Show one action and everything that happened to it."""
     with open_source(config) as source, open_archive(source.settings.storage) as archive:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mcp_router.audit.export import Format, lines
-from mcp_router.cli.common import coded_errors, config_option, open_source
+from mcp_router.cli.common import config_option, open_source
 from mcp_router.storage.store import open_archive
 
 
@@ -28,7 +28,6 @@ def audit() -> None:
 @click.option("--tenant", help="Only this tenant's records.")
 @click.option("--output", type=click.Path(path_type=Path), help="A file instead of the terminal.")
 @config_option
-@coded_errors
 def export(kind: str, tenant: str | None, output: Path | None, config: Path | None) -> None:
     """Write the decision log out, oldest record first; the server may be running."""
     with open_source(config) as source, open_archive(source.settings.storage) as archive:

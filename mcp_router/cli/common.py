@@ -1,22 +1,16 @@
 """What all commands share: where the settings come from, and how an error is told."""
 
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import click
 
 from mcp_router.errors import ConfigurationError, RouterError, SettingsMissing
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.settings import Settings, load_settings
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 DEFAULT_CONFIG = "router.yaml"
 CONFIG_VARIABLE = "MCP_ROUTER_CONFIG"
@@ -45,19 +39,20 @@ sandbox_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
-def coded_errors(command: Callable[P, T]) -> Callable[P, T]:
-    """Tell the router's own errors on standard error, with the way on, instead of a traceback."""
+class CodedGroup(click.Group):
+    """Commands whose coded errors are told on standard error, with the way on, not as tracebacks.
 
-    @wraps(command)
-    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+    The exit code is 2 where the operator must correct something, else 1.
+    """
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command and tell the error that it ends with."""
         try:
-            return command(*args, **kwargs)
+            return super().invoke(ctx)
         except RouterError as error:
             click.echo(f"{error.code}: {error.message}\n  {error.advice}", err=True)
             wrong = isinstance(error, ConfigurationError)
-            sys.exit(EXIT_CONFIGURATION if wrong else EXIT_FAILED)
-
-    return told
+            ctx.exit(EXIT_CONFIGURATION if wrong else EXIT_FAILED)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from mcp_router.canonical import plain
 from mcp_router.cli import demo_show as show
-from mcp_router.cli.common import DEFAULT_CONFIG, coded_errors, json_option
+from mcp_router.cli.common import DEFAULT_CONFIG, json_option
 from mcp_router.cli.demo_scenes import (
     LostReply,
     Routed,
@@ -51,7 +51,6 @@ class Story:
     help="Save what was shown as an SVG picture.",
 )
 @json_option
-@coded_errors
 def demo(picture: Path | None, as_json: bool) -> None:
     """Watch tickets routed, a provider fail, an answer get lost, and nothing happen twice.
 

@@ -5,11 +5,12 @@ import click
 from mcp_router import __version__
 from mcp_router.cli.actions import actions
 from mcp_router.cli.audit import audit
+from mcp_router.cli.common import CodedGroup
 from mcp_router.cli.demo import demo
 from mcp_router.cli.serve import serve
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CodedGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mcp-router")
 def main() -> None:
     """Route a support copilot's calls by policy, record every decision, never act twice.

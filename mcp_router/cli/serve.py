@@ -9,7 +9,6 @@ import click
 from mcp_router.app import open_app
 from mcp_router.cli.common import (
     Source,
-    coded_errors,
     config_option,
     open_source,
     sandbox_option,
@@ -33,7 +32,6 @@ from mcp_router.telemetry.logs import log_to_stderr
 )
 @config_option
 @sandbox_option
-@coded_errors
 def serve(transport: str, host: str, port: int, config: Path | None, sandbox: bool) -> None:
     """Serve MCP until standard input closes or SIGTERM comes.
 

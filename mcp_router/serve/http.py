@@ -5,11 +5,9 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any  # in the SDK's own signatures only
 
 import anyio
 import uvicorn
-from mcp.server import MCPServer
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,7 +21,7 @@ from mcp_router.app import App
 from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.errors import AddressInUse, StorageUnavailable, UnsafeBind
 from mcp_router.serve.auth import StaticTokens
-from mcp_router.serve.mcp import build_server
+from mcp_router.serve.mcp import RouterServer, build_server
 from mcp_router.settings import TokenSettings
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -35,7 +33,7 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 _logger = logging.getLogger(__name__)
 
 
-def asgi(app: App, *, host: str = "127.0.0.1", server: "MCPServer[Any] | None" = None) -> Starlette:
+def asgi(app: App, *, host: str = "127.0.0.1", server: RouterServer | None = None) -> Starlette:
     """Return the web application; `host` is the address that it will be bound to.
 
     `server` is the app's own MCP server if something was added to it.

@@ -1,7 +1,7 @@
 """The MCP server: the registry's tools, on the SDK's server, for every transport and era."""
 
 from collections.abc import Sequence
-from typing import Any  # in the SDK's own signatures only
+from typing import Any, TypeAlias  # Any in the SDK's own signatures only
 
 from mcp.server import MCPServer
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -33,6 +33,10 @@ INSTRUCTIONS = (
 )
 
 LIST_TTL_MS = 3_600_000  # the list changes only with a new version of the server
+
+
+RouterServer: TypeAlias = MCPServer[Any]
+"""The SDK's server, as the transports take it."""
 
 
 class RoutedTool(SdkTool):
@@ -70,7 +74,7 @@ class RouterExtension(Extension):
     def __init__(self, registry: Sequence[AnyTool]) -> None:
         """Know the registry's tools; `server` is asked about others that were added to it."""
         self._known = frozenset(tool.name for tool in registry)
-        self.server: MCPServer[Any] | None = None
+        self.server: RouterServer | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return what is advertised under the server's capabilities."""
@@ -104,11 +108,11 @@ class RouterExtension(Extension):
         )
 
 
-def build_server(app: App, registry: Sequence[AnyTool] = REGISTRY) -> "MCPServer[Any]":
+def build_server(app: App, registry: Sequence[AnyTool] = REGISTRY) -> RouterServer:
     """Return the SDK's server with the registry's tools, not yet connected to a transport."""
     door = Door(app)
     extension = RouterExtension(registry)
-    server: MCPServer[Any] = MCPServer(
+    server: RouterServer = MCPServer(
         "mcp-router",
         title="mcp-router",
         version=__version__,

@@ -24,8 +24,9 @@ async def serve_stdio(app: App) -> None:
     async with _stdin_lines() as lines, anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
 
-        # Lines are all that the SDK asks of its stdin.
-        async with stdio_server(stdin=lines) as (read, write):  # type: ignore[arg-type]
+        async with stdio_server(
+            stdin=lines  # type: ignore[arg-type]  # lines are all that the SDK asks of a file
+        ) as (read, write):
             await server.run(read, write, server.create_initialization_options())
 
         tasks.cancel_scope.cancel()
