@@ -14,6 +14,21 @@ READS = frozenset({"GET", "HEAD"})
 """Methods without an effect; every other method is treated as a write."""
 
 
+class _Socket(ssl.SSLSocket):
+    """A TLS socket that closes itself when the peer hangs up before TLS has begun.
+
+    CPython 3.11 looks for such an end with `recv`, before the handshake, and leaves the socket to
+    the garbage collector where that raises. HTTP itself never reads with `recv`.
+    """
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except ConnectionError:
+            self.close()
+            raise
+
+
 class _PlainConnection(HTTPConnection):
     def connect(self) -> None:
         try:
@@ -52,6 +67,7 @@ class DeskAdapter(HTTPAdapter):
     def __init__(self, context: ssl.SSLContext) -> None:
         """Keep `context`: made once for a session, since loading a CA bundle takes long."""
         super().__init__(pool_connections=2, pool_maxsize=1, max_retries=0)
+        context.sslsocket_class = _Socket
         self._context = context
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 

@@ -198,7 +198,11 @@ class DeskSession(requests.Session):
 
         body.seek(0)
         response.raw = urllib3.HTTPResponse(
-            body=body, headers=raw.headers, status=raw.status, preload_content=False
+            body=body,
+            headers=raw.headers,
+            status=raw.status,
+            request_method=response.request.method,
+            preload_content=False,
         )
 
     def _check_answer(self, size: int) -> None:

@@ -249,7 +249,7 @@ class ZendeskDesk:
 
 def _version(client: ZendeskClient, ticket_id: str) -> Precondition:
     ticket = client.ticket(ticket_id).part("ticket")
-    return read_precondition(ticket, client.server_time())
+    return read_precondition(ticket, date=client.date())
 
 
 def _create(client: ZendeskClient, write: CreateTicket, marker: str) -> Part:

@@ -8,8 +8,6 @@ ask again by themselves when an attribute is touched.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 from urllib.parse import quote
 
@@ -126,19 +124,10 @@ class ZendeskClient:
         finally:
             self._deadline_s = 0.0
 
-    def server_time(self) -> datetime | None:
-        """Return the `Date` of the last answer, or None where it had none."""
+    def date(self) -> str:
+        """Return the `Date` of the last answer, "" where it had none."""
         answer = self._session.answer
-
-        if answer is None:
-            return None
-
-        try:
-            time = parsedate_to_datetime(answer.headers.get("Date", ""))
-        except ValueError:
-            return None
-
-        return time if time.tzinfo else time.replace(tzinfo=UTC)
+        return answer.headers.get("Date", "") if answer is not None else ""
 
     def ticket(self, ticket_id: str, *, include: str = "") -> Part:
         """Return `ticket`, and what `include` sideloads beside it."""

@@ -1,7 +1,8 @@
 """Tickets between Zendesk's JSON and ours; field names as in its ticketing API reference."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
@@ -151,14 +152,21 @@ def read_customers(answer: Part, *, target: str) -> tuple[Customer, ...]:
     )
 
 
-def read_precondition(ticket: Part, server_time: datetime | None) -> Precondition:
+def read_precondition(ticket: Part, *, date: str) -> Precondition:
     """Return the version of a ticket as its `updated_at`, which has whole seconds.
 
     Two changes within one second carry the same stamp, so it counts as settled only when the
-    server's own clock, as the answer's `Date` tells it, is in a later second.
+    server's own clock, as the answer's `Date` header tells it, is in a later second.
     """
     stamp = _time(ticket, "updated_at")
-    settled = server_time is not None and server_time >= stamp + timedelta(seconds=1)
+
+    try:
+        now = parsedate_to_datetime(date)
+    except ValueError:  # no date at all
+        now = stamp
+
+    now = now if now.tzinfo else now.replace(tzinfo=UTC)
+    settled = now >= stamp + timedelta(seconds=1)
     return Precondition(stamp=ticket.text("updated_at"), settled=settled)
 
 

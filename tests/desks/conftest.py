@@ -1,4 +1,4 @@
-"""Real parts for the desks' tests: TLS servers on loopback, an embedded Zendesk, its desk."""
+"""Real parts for the desks' tests: an echo and an embedded Zendesk behind TLS, and clients."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
@@ -6,11 +6,18 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_router.clock import SystemClock
+from mcp_router.desks.session import DeskSession
 from mcp_router.desks.zendesk import ZendeskDesk
+from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.domain.secret import Secret
+from mcp_router.errors import SendFailed
 from mcp_router.sandbox.certificate import Certificate, make_certificate
 from mcp_router.sandbox.credentials import ZENDESK_EMAIL, ZENDESK_TOKEN
 from mcp_router.sandbox.effects import Effects
@@ -22,6 +29,10 @@ from mcp_router.settings import ZendeskSettings
 
 Serve: TypeAlias = Callable[[ASGIApp, Effects], SandboxServer]
 
+Open: TypeAlias = Callable[..., DeskSession]
+
+METHODS = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]
+ORIGIN = "https://desk.invalid"
 NOON_MS = 1_795_262_400_000  # 2026-11-21T12:00:00Z, after everything that is seeded
 
 
@@ -167,3 +178,108 @@ async def desk(zendesk_settings: ZendeskSettings) -> AsyncIterator[ZendeskDesk]:
     desk = ZendeskDesk(zendesk_settings, clock=SystemClock())
     yield desk
     await desk.aclose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a failed send says, as far as the ledger needs it."""
+
+    evidence: Evidence
+    reason: Reason
+    status: int | None = None
+    retry_after_s: float | None = None
+
+
+def verdict(send: Callable[[], object]) -> Verdict:
+    with pytest.raises(SendFailed) as caught:
+        send()
+
+    return Verdict(
+        evidence=caught.value.evidence,
+        reason=caught.value.reason,
+        status=caught.value.status,
+        retry_after_s=caught.value.retry_after_s,
+    )
+
+
+def not_applied(reason: Reason, status: int | None = None, **rest: float) -> Verdict:
+    return Verdict(evidence=Evidence.NOT_APPLIED, reason=reason, status=status, **rest)
+
+
+def unknown(reason: Reason) -> Verdict:
+    return Verdict(evidence=Evidence.UNKNOWN, reason=reason)
+
+
+def echo_app(effects: Effects) -> ASGIApp:
+    """Note every write as an effect; answer with what the request looked like."""
+
+    async def echo(request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            effects.applied("write", request.url.path)
+
+        client = request.client
+        body = {
+            "query": sorted(request.query_params.multi_items()),
+            "headers": dict(request.headers),
+            "connection": client.port if client else None,
+        }
+        return JSONResponse(body, headers={"Set-Cookie": "session=1; Path=/"})
+
+    async def trickle(_request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(9):
+                yield b"x"
+
+        return StreamingResponse(pieces())
+
+    async def huge(_request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(40):
+                yield bytes(1024 * 1024)
+
+        return StreamingResponse(pieces())
+
+    async def not_gzip(_request: Request) -> Response:
+        return Response(b"{}", headers={"Content-Encoding": "gzip"})
+
+    return Starlette(
+        routes=[
+            Route("/trickle", trickle, methods=METHODS),
+            Route("/huge", huge, methods=METHODS),
+            Route("/not-gzip", not_gzip, methods=METHODS),
+            Route("/{path:path}", echo, methods=METHODS),
+        ]
+    )
+
+
+@pytest.fixture
+def server(effects: Effects, serve: Serve) -> SandboxServer:
+    """A server that echoes."""
+    return serve(echo_app(effects), effects)
+
+
+@pytest.fixture
+def open_session(server: SandboxServer, certificate: Certificate) -> Iterator[Open]:
+    """Sessions for ORIGIN that the server serves; arguments replace those defaults."""
+    sessions: list[DeskSession] = []
+
+    def start(**arguments: object) -> DeskSession:
+        given: dict[str, object] = {
+            "clock": SystemClock(),
+            "ca_bundle": certificate.ca_file,
+            "origin": ORIGIN,
+            "base_url": server.url,
+        }
+        session = DeskSession(**(given | arguments))  # type: ignore[arg-type]  # kept by name
+        sessions.append(session)
+        return session
+
+    yield start
+
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture
+def session(open_session: Open) -> DeskSession:
+    return open_session()

@@ -156,6 +156,14 @@ async def test_a_search_keeps_the_signs_of_its_query(desk: ZendeskDesk, tape: Ta
     assert "query=%22a%26b%22+c%2Bd+100%25+type%3Aticket" in tape.requests[0].query
 
 
+async def test_a_query_that_has_no_bytes_is_not_sent(
+    desk: ZendeskDesk, zendesk: SandboxServer
+) -> None:
+    found = await failure(desk.search_tickets("\ud800", limit=1, cursor=None, timeout_s=TIMEOUT_S))
+    assert (found.evidence, found.reason) == (Evidence.NOT_APPLIED, Reason.REJECTED)
+    assert zendesk.received.count() == 0
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "MTow", "MToxMDE=", "é", "MTo1OjU="])
 async def test_a_cursor_of_other_making_is_refused(desk: ZendeskDesk, cursor: str) -> None:
     with pytest.raises(InvalidArguments):

@@ -1,7 +1,5 @@
 """The words of Zendesk's JSON, without a server."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from mcp_router.canonical import JsonValue
@@ -127,11 +125,21 @@ def test_a_person_may_have_no_organization() -> None:
     )
 
 
-def test_without_the_servers_time_no_version_is_settled() -> None:
-    stamp = "2026-11-10T07:55:01Z"
-    later = datetime(2026, 11, 10, 7, 55, 2, tzinfo=UTC)
-    assert read_precondition(part(**TICKET), None) == Precondition(stamp=stamp, settled=False)
-    assert read_precondition(part(**TICKET), later) == Precondition(stamp=stamp, settled=True)
+@pytest.mark.parametrize(
+    ("date", "settled"),
+    [
+        ("Tue, 10 Nov 2026 07:55:01 GMT", False),
+        ("Tue, 10 Nov 2026 07:55:02 GMT", True),
+        ("Tue, 10 Nov 2026 07:55:02 -0000", True),
+        ("Tue, 10 Nov 2026 08:55:01 +0100", False),
+        ("soon", False),
+        ("", False),
+    ],
+)
+def test_a_version_is_settled_by_the_servers_clock_alone(date: str, settled: bool) -> None:
+    assert read_precondition(part(**TICKET), date=date) == Precondition(
+        stamp="2026-11-10T07:55:01Z", settled=settled
+    )
 
 
 @pytest.mark.parametrize(
