@@ -5,11 +5,12 @@ strings, because a reader in another language would round them.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ JsonValue: TypeAlias = (
 )
 
 _SAFE_INTEGER = 2**53 - 1
+_AS_IT_IS = frozenset({str, int, float, bool, type(None)})
 
 
 def plain(value: object) -> JsonValue:
@@ -26,15 +28,17 @@ def plain(value: object) -> JsonValue:
     Raises:
         TypeError: the value holds something that JSON has no form for.
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+    kind = type(value)
+
+    if kind in _AS_IT_IS:
+        return value  # type: ignore[return-value]  # the set holds JSON's own scalar types
+
+    if names := _field_names(kind):
+        pairs = ((name, getattr(value, name)) for name in names)
         return {name: plain(item) for name, item in pairs if item is not None}
 
     if isinstance(value, Enum):
         return plain(value.value)
-
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
 
     if isinstance(value, Mapping):
         return {str(name): plain(item) for name, item in value.items()}
@@ -44,6 +48,15 @@ def plain(value: object) -> JsonValue:
         return sorted(items, key=str) if isinstance(value, frozenset | set) else items
 
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+@functools.cache
+def _field_names(kind: Hashable) -> tuple[str, ...]:
+    """Return the fields of a dataclass, none of any other type; asked for every value there is."""
+    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
+        return ()
+
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def canonical_json(value: JsonValue) -> str:
