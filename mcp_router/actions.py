@@ -137,6 +137,7 @@ class Actions:
                 with anyio.CancelScope(shield=True):
                     acted = await self._act(call, wish, key, decision, draft)
 
+            draft.target = acted.target
             draft.outcome = acted.outcome
             draft.error_code = acted.error.code if acted.error else None
             return acted

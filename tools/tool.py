@@ -15,6 +15,7 @@ MAX_TEXT = 65_536
 """The longest text of one field, in characters: what a ticket comment can hold."""
 
 MAX_ID = 64
+ID_CHARACTERS = "[A-Za-z0-9_:.-]"
 
 
 class Arguments(BaseModel):
@@ -42,7 +43,7 @@ def _id_text(value: object) -> object:
 Id = Annotated[
     str,
     BeforeValidator(_id_text),
-    Field(min_length=1, max_length=MAX_ID, pattern=r"^[A-Za-z0-9_:.-]+$"),
+    Field(min_length=1, max_length=MAX_ID, pattern=f"^{ID_CHARACTERS}+$"),
     WithJsonSchema({"type": ["string", "integer"], "maxLength": MAX_ID}),
 ]
 """An id of a desk, as a string or an integer; always text inside."""

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,13 +15,15 @@ from mcp_router.domain.caller import Caller
 from mcp_router.domain.ids import make_id
 from mcp_router.errors import InvalidArguments, MissingScope, RouterError, public_error
 from mcp_router.tools.refusals import parse
-from mcp_router.tools.tool import AnyTool, Arguments
+from mcp_router.tools.tool import ID_CHARACTERS, MAX_ID, AnyTool, Arguments
 from mcp_router.tools.writing import WriteArguments
 
 KEY_META = "dev.mcp-router/idempotency-key"
 RUN_META = "dev.mcp-router/run-id"
 KEY_HEADER = "idempotency-key"
 MAX_KEY = 255
+
+_RUN_ID = re.compile(f"{ID_CHARACTERS}{{1,{MAX_ID}}}")
 
 _logger = logging.getLogger(__name__)
 
@@ -43,14 +46,15 @@ class Door:
     ) -> Call:
         """Return the facts about a call that its transport knows."""
         now_ms = self._app.clock.now_ms()
+        key = meta.get(KEY_META)
         return Call(
             call_id=make_id("dec", now_ms, self._app.entropy),
             tool=tool.name,
             caller=caller,
             received_ms=now_ms,
             client=client,
-            run_id=_text(meta.get(RUN_META)),
-            idempotency_key=_text(meta.get(KEY_META)) or headers.get(KEY_HEADER),
+            run_id=_named(meta.get(RUN_META)),
+            idempotency_key=_named(headers.get(KEY_HEADER) if key is None else key),
         )
 
     async def serve(self, tool: AnyTool, call: Call, raw: JsonValue) -> CallToolResult:
@@ -82,14 +86,20 @@ class Door:
             raise MissingScope(f"This tool needs the scope {tool.scope}.")
 
         if call.idempotency_key is not None and not 0 < len(call.idempotency_key) <= MAX_KEY:
-            raise InvalidArguments(f"idempotency_key: at most {MAX_KEY} characters.")
+            raise InvalidArguments(f"idempotency_key: text of 1 to {MAX_KEY} characters.")
+
+        if call.run_id is not None and not _RUN_ID.fullmatch(call.run_id):
+            raise InvalidArguments(f"run_id: an id of 1 to {MAX_ID} characters.")
 
         return parse(tool, raw)
 
     async def _refuse(self, call: Call, refused: RouterError) -> CallToolResult:
         """Record a refused call and say why it was refused."""
+        # What names this call may be the very thing that is wrong with it: none of it is kept.
+        unnamed = replace(call, run_id=None, idempotency_key=None)
+
         try:
-            await self._app.services.log.refuse(call, refused)
+            await self._app.services.log.refuse(unnamed, refused)
         except RouterError as error:
             return error_result(error, call.call_id)
 
@@ -130,6 +140,9 @@ def _complete(call: Call, arguments: Arguments) -> Call:
     return replace(call, run_id=getattr(arguments, "run_id", None) or call.run_id)
 
 
-def _text(value: object) -> str | None:
-    """Return a piece of metadata if it is text."""
-    return value if isinstance(value, str) else None
+def _named(value: object) -> str | None:
+    """Return a name from the metadata: None if there is none, empty if it cannot be a name.
+
+    A key that was given but ignored would let a host believe that its write is guarded.
+    """
+    return value if value is None or isinstance(value, str) else ""

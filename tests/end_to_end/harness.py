@@ -2,13 +2,15 @@
 
 import hashlib
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import yaml
 from mcp import Client
+from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 
 from mcp_router.app import App, open_app
@@ -168,3 +170,17 @@ def comments(sandbox: Sandbox, ticket_id: str) -> tuple[Comment, ...]:
 def writes(sandbox: Sandbox, ticket_id: str) -> int:
     """Return how many times a ticket was written to after its creation."""
     return len(sandbox.zendesk_state.audits(int(ticket_id))) - 1
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something that another thread or process does has happened."""
+    with anyio.fail_after(10):
+        while not holds():  # noqa: ASYNC110  # what is awaited has no event in this process
+            await anyio.sleep(0.005)
+
+
+def error_of(failure: MCPError) -> tuple[int, Mapping[str, object]]:
+    """Return the code and the data of a refused request."""
+    data = failure.error.data
+    assert isinstance(data, dict)
+    return failure.error.code, data
