@@ -56,7 +56,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     async with AsyncExitStack() as stack:
         store = open_store(settings.storage)
         stack.callback(store.close)
-        targets = await _open_targets(settings, clock, stack)
+        targets = await open_targets(settings, clock, stack)
         judge = Judge(policies, settings.policy, targets)
         log = DecisionLog(store.decisions, clock, (metrics.observe,))
         ledger = Ledger(store.actions, clock, is_alive)
@@ -94,8 +94,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
 
 
-async def _open_targets(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Targets:
-    """Open a client for each provider and desk; `stack` closes them."""
+async def open_targets(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Targets:
+    """Return a client for each provider and desk, not connected yet; `stack` closes them.
+
+    Raises:
+        InvalidSettings: an address, a key or a certificate file cannot be used.
+        RetryingAdapter: a desk client would send again by itself.
+    """
     providers: dict[str, Provider] = {}
     desks: dict[str, Desk] = {}
 

@@ -14,6 +14,7 @@ RouterError
 │   ├── KeyConflict, LeaseLost, OutcomeUnknown, LedgerDegraded
 │   └── IllegalTransition  a fault of the router, stopped before it was written
 ├── StorageUnavailable     the store cannot commit, is locked or is gone
+├── FileUnusable           a file given to a command, of questions or for its output, is no good
 ├── SendFailed             one attempt failed: kept inside `execute/`, never on the wire
 └── InternalError          a fault of the router; details stay in the log
 
@@ -277,6 +278,16 @@ class InternalError(RouterError):
     """A fault of the router itself; the log has the details under the call's id."""
 
     code = "internal_error"
+
+
+class FileUnusable(RouterError):
+    """A file that a command reads or writes is not there, or not what it should be.
+
+    The message names the line where there is one. What was routed before that line stays routed.
+    """
+
+    code = "file_unusable"
+    next_step = "Correct the named place and start again."
 
 
 class SendFailed(RouterError):
