@@ -1,5 +1,7 @@
 """Says what is wrong with a call's arguments, without a word of what was in them."""
 
+import re
+
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -8,7 +10,8 @@ from mcp_router.errors import InvalidArguments
 from mcp_router.tools.tool import AnyTool, Arguments
 
 _TOLD = 10
-_LONGEST_NAME = 64
+# A caller's own keys can hold anything; what looks like the name of an argument is repeated.
+_NAME = re.compile("[A-Za-z_]{1,64}")
 
 
 def parse(tool: AnyTool, raw: JsonValue) -> Arguments:
@@ -36,7 +39,7 @@ def _place(problem: ErrorDetails) -> str:
     place = ""
 
     for step in problem["loc"]:
-        part = str(step)[:_LONGEST_NAME]
+        part = str(step) if isinstance(step, int) or _NAME.fullmatch(step) else "(another)"
         place += f"[{part}]" if isinstance(step, int) else f".{part}" if place else part
 
     return place or "arguments"

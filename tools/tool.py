@@ -42,8 +42,8 @@ def _id_text(value: object) -> object:
 
 Id = Annotated[
     str,
-    BeforeValidator(_id_text),
     Field(min_length=1, max_length=MAX_ID, pattern=f"^{ID_CHARACTERS}+$"),
+    BeforeValidator(_id_text),
     WithJsonSchema({"type": ["string", "integer"], "maxLength": MAX_ID}),
 ]
 """An id of a desk, as a string or an integer; always text inside."""
