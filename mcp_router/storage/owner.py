@@ -22,24 +22,41 @@ def is_alive(owner: str) -> bool:
     if not pid.isdecimal():
         return True
 
+    if _BOOT_ID.exists():
+        return process == _name(int(pid))
+
+    return _pid_runs(int(pid))
+
+
+def _name(pid: int) -> str:
+    """Return boot:pid:start; a process that has ended has no start, nor has any without /proc."""
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+        boot = _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return f":{pid}:"
+
+    try:
+        # The command name before the fields may hold anything, hence bytes and rpartition.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return f"{boot}:{pid}:"
+
+    # proc(5): field 3 is the state, field 22 the start. A zombie runs no more, though its pid
+    # stays taken until its parent asks.
+    start = "" if fields[0] in (b"Z", b"X") else fields[19].decode("ascii")
+    return f"{boot}:{pid}:{start}"
+
+
+def _pid_runs(pid: int) -> bool:
+    """Return whether any process has that pid, where the system tells no more than that."""
+    if os.name == "nt":
+        return True  # there, signal 0 would interrupt the process; the lease has to run out
+
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass  # it runs under another user
 
-    return process == _name(int(pid))
-
-
-def _name(pid: int) -> str:
-    """Return boot:pid:start; where the system tells neither, the pid alone."""
-    try:
-        boot = _BOOT_ID.read_text(encoding="ascii").strip()
-        # Field 22 is the start time; the command name before it may hold spaces, hence rpartition.
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
-        start = stat.split()[19]
-    except OSError:
-        boot, start = "", ""
-
-    return f"{boot}:{pid}:{start}"
+    return True

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 
 from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
+from mcp_router.errors import IllegalTransition
 from mcp_router.storage.sqlite.database import Database
 
 _COLUMNS = (
@@ -44,8 +45,16 @@ class ActionTable:
         return await self._database.write(job)
 
     async def change(self, old: Action, new: Action) -> bool:
-        """Replace `old` by `new` if the row still has `old`'s state and fence; say whether."""
-        return await self._database.write(lambda connection: _update(connection, new, old))
+        """Replace `old` by `new` if the row still has `old`'s state and fence; say whether.
+
+        Raises:
+            IllegalTransition: the database itself refused, as it does for a terminal row.
+            StorageUnavailable: the row stays as it was.
+        """
+        try:
+            return await self._database.write(lambda connection: _update(connection, new, old))
+        except sqlite3.IntegrityError as error:
+            raise IllegalTransition("The database refuses this change of an action.") from error
 
     async def by_key(self, tenant: str, key: str) -> Action | None:
         """Return the tenant's action of that key, or None."""

@@ -84,11 +84,15 @@ class Archive:
 
     def events(self, action_id: str) -> tuple[ActionEvent, ...]:
         """Return what happened to the action, oldest first."""
-        rows = self._connection.execute(
-            "SELECT at_ms, state, fence, attempts, detail FROM action_events "
-            "WHERE action_id = ? ORDER BY seq",
-            (action_id,),
-        )
+        try:
+            rows = self._connection.execute(
+                "SELECT at_ms, state, fence, attempts, detail FROM action_events "
+                "WHERE action_id = ? ORDER BY seq",
+                (action_id,),
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
         return tuple(
             ActionEvent(
                 at_ms=row["at_ms"],

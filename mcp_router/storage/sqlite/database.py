@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,8 @@ from mcp_router.storage.sqlite.writer import Writer, unavailable
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5_000
+_WAL_TRIES = 200
+_WAL_PAUSE_S = 0.025
 
 
 class Database:
@@ -25,8 +28,14 @@ class Database:
         Raises:
             StorageUnavailable: the file cannot be opened, is locked, or is no database.
         """
-        self._writer = Writer(_connect(path))
         self._reads = _connect(path)
+
+        try:
+            self._writer = Writer(_connect(path))
+        except StorageUnavailable:
+            self._reads.close()
+            raise
+
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-reader")
 
     async def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
@@ -43,6 +52,9 @@ class Database:
         Raises:
             StorageUnavailable: the database cannot be read.
         """
+        if self._writer.closed:
+            raise StorageUnavailable("The database is closed.")
+
         loop = asyncio.get_running_loop()
 
         try:
@@ -69,7 +81,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
     try:
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         # FULL: in WAL mode nothing less flushes at every commit, and `sending` must survive a
         # power cut.
         connection.execute("PRAGMA synchronous = FULL")
@@ -79,3 +91,22 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise unavailable(error) from error
 
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL; where several processes do so at once, wait for one's turn.
+
+    SQLite reports a lock at once in this one case, whatever the busy timeout is (measured).
+    """
+    for left in reversed(range(_WAL_TRIES)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+            if not busy or not left:
+                raise
+
+            time.sleep(_WAL_PAUSE_S)
+        else:
+            return

@@ -3,10 +3,11 @@
 import json
 import sqlite3
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from mcp_router.canonical import canonical_json, plain
 from mcp_router.domain.record import Record, StoredRecord
+from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.sqlite.database import Database
 
 _RECORD = TypeAdapter(Record)
@@ -38,8 +39,21 @@ def _find(connection: sqlite3.Connection, tenant: str, decision_id: str) -> Stor
 
 
 def stored_record(row: sqlite3.Row) -> StoredRecord:
-    """Return the frozen record of a row that has `seq` and `record`."""
-    return StoredRecord(seq=row["seq"], record=_RECORD.validate_python(json.loads(row["record"])))
+    """Return the frozen record of a row that has `seq` and `record`.
+
+    Raises:
+        StorageUnavailable: the row is damaged, or of a version that this one cannot read.
+    """
+    try:
+        record = _RECORD.validate_python(json.loads(row["record"]))
+    except (ValidationError, json.JSONDecodeError):
+        # `from None`: pydantic's text would carry the record's values into a log.
+        raise StorageUnavailable(
+            f"Record {row['seq']} of the decision log cannot be read.",
+            next_step="Read the file with the version that wrote it, or restore it from a backup.",
+        ) from None
+
+    return StoredRecord(seq=row["seq"], record=record)
 
 
 def _insert(connection: sqlite3.Connection, record: Record) -> int:

@@ -8,8 +8,20 @@ migrations = Migrations("mcp-router")
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database up to this version; a database that is up to date is not touched."""
-    migrations.apply(Database(connection))
+    """Bring the database up to this version; a database that is up to date is not touched.
+
+    Processes that open a new file at the same time come here one after the other.
+    """
+    db = Database(connection)
+
+    if not migrations.pending(db):
+        return
+
+    # The lock is taken before anything is read: what is pending is decided under it.
+    connection.execute("BEGIN IMMEDIATE")
+
+    with connection:  # commits, or rolls back what a failure has left half done
+        migrations.apply(db)
 
 
 @migrations()
@@ -105,6 +117,32 @@ def m002_actions(db: Database) -> None:
     _refuse(db, "actions", "DELETE", "an action is never deleted")
     _refuse(db, "action_events", "UPDATE", "action events are append-only")
     _refuse(db, "action_events", "DELETE", "action events are append-only")
+
+
+@migrations()
+def m003_nothing_is_replaced(db: Database) -> None:
+    """Close the way around the other triggers: OR REPLACE deletes a row without asking them."""
+    for table, same in (
+        ("decisions", "seq = NEW.seq OR decision_id = NEW.decision_id"),
+        ("actions", "action_id = NEW.action_id OR (tenant = NEW.tenant AND key = NEW.key)"),
+        ("action_events", "seq = NEW.seq"),
+    ):
+        db.conn.execute(
+            f"""
+            CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table}
+            WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})
+            BEGIN SELECT RAISE(ABORT, 'a row that exists is never replaced'); END
+            """  # noqa: S608  # every word of it stands above
+        )
+
+    db.conn.execute(
+        """
+        CREATE TRIGGER IF NOT EXISTS actions_identity BEFORE UPDATE OF tenant, key, action_id,
+            principal, tool, fingerprint, arguments, created_ms, marker, run_id, object_id
+        ON actions
+        BEGIN SELECT RAISE(ABORT, 'what an action is never changes, only how it stands'); END
+        """
+    )
 
 
 def _refuse(db: Database, table: str, verb: str, why: str) -> None:

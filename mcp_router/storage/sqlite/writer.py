@@ -5,6 +5,7 @@ falls with the number of callers, and no caller starves: jobs run in the order t
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -17,6 +18,15 @@ from mcp_router.errors import StorageUnavailable
 T = TypeVar("T")
 
 MAX_BATCH = 256
+
+# What a job can do wrong by itself. Every other error of SQLite (full, locked, damaged, gone) is
+# the database's, and nothing that shares its transaction may be believed.
+_OWN_FAULT = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.ProgrammingError,
+    sqlite3.NotSupportedError,
+)
 
 
 @dataclass(slots=True)
@@ -49,7 +59,13 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="sqlite-writer", daemon=True)
         self._closed = False
+        self._door = threading.Lock()  # no job slips in behind the one that closes
         self._thread.start()
+
+    @property
+    def closed(self) -> bool:
+        """Return whether new jobs are refused."""
+        return self._closed
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run `job` in a transaction of its own kind and return its result after the commit.
@@ -59,21 +75,26 @@ class Writer:
         Raises:
             StorageUnavailable: the database cannot commit; nothing of the job remains.
         """
-        if self._closed:
-            raise StorageUnavailable("The database is closed.")
-
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(job, loop, future))  # type: ignore[arg-type]  # each job keeps its own T
+
+        with self._door:
+            if self._closed:
+                raise StorageUnavailable("The database is closed.")
+
+            self._jobs.put(_Job(job, loop, future))  # type: ignore[arg-type]  # each keeps its own T
+
         return await future
 
     def close(self) -> None:
         """Finish the jobs that were accepted, then close the connection."""
-        if self._closed:
-            return
+        with self._door:
+            if self._closed:
+                return
 
-        self._closed = True
-        self._jobs.put(None)
+            self._closed = True
+            self._jobs.put(None)
+
         self._thread.join()
         self._connection.close()
 
@@ -111,8 +132,10 @@ class Writer:
 
             self._connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            # A rollback that fails leaves its transaction to the next batch, which fails on BEGIN
+            # and tries again; the thread itself must live, or every caller would wait for ever.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.rollback()
 
             for job in batch:
                 job.error = unavailable(error)
@@ -123,9 +146,10 @@ class Writer:
 
         try:
             job.result = job.run(self._connection)
-        except sqlite3.OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001  # handed to the task that waits for the job
+        except Exception as error:  # handed to the task that waits for the job
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _OWN_FAULT):
+                raise
+
             job.error = error
             self._connection.execute("ROLLBACK TO job")
 

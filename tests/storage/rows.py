@@ -1,0 +1,59 @@
+"""Rows for tests of the stores and of what stands on them, no two fields alike."""
+
+from mcp_router.domain.action import Action, ActionState, Strategy
+from mcp_router.domain.record import Record
+from mcp_router.testing import NOON_MS
+
+
+def action(
+    name: str = "1",
+    *,
+    tenant: str = "acme",
+    key: str | None = None,
+    state: ActionState = ActionState.RESERVED,
+    owner: str | None = "boot:1:2#call",
+    run_id: str | None = None,
+    strategy: Strategy = Strategy.CAS_MARKER,
+    created_ms: int = NOON_MS,
+    lease_until_ms: int = NOON_MS + 120_000,
+    fingerprint: str = "1:aa",
+) -> Action:
+    return Action(
+        action_id=f"act_{name}",
+        tenant=tenant,
+        principal="copilot",
+        key=key if key is not None else f"key-{name}",
+        tool="reply_to_ticket",
+        target="zendesk",
+        strategy=strategy,
+        fingerprint=fingerprint,
+        arguments_json='{"ticket_id":"7"}',
+        state=state,
+        created_ms=created_ms,
+        updated_ms=created_ms,
+        owner=owner,
+        lease_until_ms=lease_until_ms,
+        marker=f"act_{name}",
+        run_id=run_id,
+        object_id="7",
+    )
+
+
+def record(
+    name: str = "1",
+    *,
+    tenant: str = "acme",
+    tool: str = "lookup_ticket",
+    outcome: str = "ok",
+    latency_ms: int = 12,
+) -> Record:
+    return Record(
+        decision_id=f"dec_{name}",
+        at_ms=NOON_MS,
+        tenant=tenant,
+        principal="copilot",
+        transport="stdio",
+        tool=tool,
+        outcome=outcome,
+        latency_ms=latency_ms,
+    )
