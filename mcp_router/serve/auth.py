@@ -3,9 +3,14 @@
 import hashlib
 import hmac
 
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from mcp_router.domain.caller import Caller, Scope
+from mcp_router.errors import Unauthenticated
 from mcp_router.settings import TokenSettings
 
 
@@ -51,3 +56,36 @@ def caller_of(token: AccessToken, transport: str) -> Caller:
         scopes=frozenset(Scope(scope) for scope in token.scopes),
         transport=transport,
     )
+
+
+class RequireToken:
+    """An application behind a verified token; without one the answer is a coded 401.
+
+    The SDK's own guard answers in OAuth's words alone (RFC 6750, 3.1); those are kept beside ours.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Guard `app`."""
+        self._app = app
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Let a request with a verified token in."""
+        if isinstance(scope.get("user"), AuthenticatedUser):
+            await self._app(scope, receive, send)
+        else:
+            await _unauthenticated()(scope, receive, send)
+
+
+def _unauthenticated() -> JSONResponse:
+    """Return the answer to a request without a token, or with one that is not configured."""
+    error = Unauthenticated("No configured bearer token was sent.")
+    body = {
+        "error": "invalid_token",
+        "error_description": error.message,
+        "code": error.code,
+        "message": error.message,
+        "retryable": error.retryable,
+        "next": error.advice,
+    }
+    challenge = f'Bearer error="invalid_token", error_description="{error.message}"'
+    return JSONResponse(body, status_code=401, headers={"www-authenticate": challenge})

@@ -8,19 +8,18 @@ from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import uvicorn
-from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
+from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
 
 from mcp_router.app import App
 from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.errors import AddressInUse, StorageUnavailable, UnsafeBind
-from mcp_router.serve.auth import StaticTokens
+from mcp_router.serve.auth import RequireToken, StaticTokens
 from mcp_router.serve.mcp import RouterServer, build_server
 from mcp_router.settings import TokenSettings
 
@@ -133,6 +132,7 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
 
         try:
             listener.bind((host, port))
+            listener.listen()  # bound alone, two servers that start together would share it
         except OSError as error:
             raise AddressInUse(f"Port {port} cannot be bound on that address.") from error
 
@@ -142,15 +142,10 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
 def _guard(route: BaseRoute) -> BaseRoute:
     """Return the route behind a bearer token."""
     if isinstance(route, Mount):
-        return Mount(route.path, app=_with_token(route.app))
+        return Mount(route.path, app=RequireToken(route.app))
 
     assert isinstance(route, Route)
-    return Route(route.path, endpoint=_with_token(route.app), methods=route.methods)
-
-
-def _with_token(app: ASGIApp) -> ASGIApp:
-    """Return an application that answers 401 without a configured token."""
-    return RequireAuthMiddleware(app, required_scopes=[])
+    return Route(route.path, endpoint=RequireToken(route.app), methods=route.methods)
 
 
 async def _healthz(_: Request) -> Response:
