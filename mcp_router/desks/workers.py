@@ -58,7 +58,15 @@ class Workers(Generic[ClientT]):
         except RuntimeError:  # what an executor raises after its shutdown
             raise _closed() from None
 
-        return await asyncio.wrap_future(future)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+
+            if task is not None and not task.cancelling():  # not the wait: aclose took it back
+                raise _closed() from None
+
+            raise
 
     async def aclose(self) -> None:
         """Let what runs finish, take back what waits, join the threads, close the clients.

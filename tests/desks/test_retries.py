@@ -9,7 +9,9 @@ from zenpy import Zenpy
 
 from mcp_router.clock import SystemClock
 from mcp_router.desks.session import DeskSession, assert_no_retries
+from mcp_router.desks.zendesk import ZendeskDesk
 from mcp_router.errors import RetryingAdapter
+from mcp_router.settings import ZendeskSettings
 
 
 @pytest.fixture
@@ -59,3 +61,26 @@ def test_an_adapter_that_cannot_be_looked_into_is_refused(session: DeskSession) 
         assert_no_retries(session)
 
     del session.adapters["ftp://"]  # it cannot even be closed
+
+
+def test_a_client_that_retries_after_all_is_refused_at_start(
+    zendesk_settings: ZendeskSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if a later zenpy mounted its adapter on the session that it is given, too."""
+
+    def mount(
+        _self: object,
+        _email: str,
+        _token: str,
+        _oauth: None,
+        _password: None,
+        session: DeskSession,
+        _anonymous: bool,
+    ) -> DeskSession:
+        session.mount("https://", HTTPAdapter(**Zenpy.http_adapter_kwargs()))
+        return session
+
+    monkeypatch.setattr(Zenpy, "_init_session", mount)
+
+    with pytest.raises(RetryingAdapter):
+        ZendeskDesk(zendesk_settings, clock=SystemClock())

@@ -160,6 +160,30 @@ async def test_closing_waits_for_what_runs_then_closes_every_client_once(made: M
     assert not [one for one in threading.enumerate() if one.name.startswith("desk-test")]
 
 
+async def test_closing_takes_back_what_no_thread_has_begun(made: Made) -> None:
+    workers: Workers[Client] = Workers(made, close=Client.close, name="desk-test", threads=1)
+    begun, go_on = threading.Event(), threading.Event()
+    ran: list[str] = []
+
+    def block(_client: Client) -> None:
+        begun.set()
+        go_on.wait(PATIENCE_S)
+
+    blocking = asyncio.create_task(workers.run(block))
+    assert await asyncio.to_thread(begun.wait, PATIENCE_S)
+    queued = asyncio.create_task(workers.run(lambda _client: ran.append("queued")))
+    closing = asyncio.create_task(workers.aclose())
+
+    with pytest.raises(SendFailed) as caught:
+        await asyncio.wait_for(queued, PATIENCE_S)
+
+    assert (caught.value.evidence, caught.value.reason) == (Evidence.NOT_APPLIED, Reason.REFUSED)
+
+    go_on.set()
+    await asyncio.gather(blocking, closing)
+    assert ran == []
+
+
 async def test_a_client_that_was_never_used_is_closed_too(made: Made) -> None:
     workers: Workers[Client] = Workers(made, close=Client.close, name="desk-test")
     await workers.aclose()
