@@ -6,6 +6,7 @@ environment. Each of these can act twice or leak, so this session takes them awa
 """
 
 import io
+import logging
 import ssl
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -72,6 +73,8 @@ class DeskSession(requests.Session):
         """
         super().__init__()
         context = _trust(ca_bundle)
+        # At DEBUG it logs every URL, and a search has what people wrote in its URL.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.WARNING)
         self.trust_env = False
         self.max_redirects = _MOST_REDIRECTS
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TypeVar, assert_never
 
 from mcp_router.clock import Clock
-from mcp_router.desks.failures import before_write, classify_status
+from mcp_router.desks.failures import before_write
 from mcp_router.desks.workers import Workers
 from mcp_router.desks.zendesk_answer import Part
 from mcp_router.desks.zendesk_client import ZendeskClient
@@ -207,12 +207,13 @@ class ZendeskDesk:
         """Return one line that says Zendesk accepts the credentials, and in which role.
 
         Raises:
-            SendFailed: it does not; Zendesk answers nobody with an anonymous user, not a 401.
+            SendFailed: it does not, or they are an end user's; Zendesk answers nobody with an
+                anonymous end user, not with a 401.
         """
         user = (await self._run(timeout_s, lambda client: client.me())).part("user")
 
-        if not user.has("id"):
-            raise classify_status(401)
+        if not user.has("id") or user.text("role") == "end-user":
+            raise _refusal("The credentials belong to nobody who works here.", Reason.UNAUTHORIZED)
 
         return f"Zendesk answers at {self._base_url}; the credentials act as {user.text('role')}."
 
@@ -232,7 +233,7 @@ class ZendeskDesk:
     def _view(self, client: ZendeskClient, ticket_id: str, comments: int) -> TicketView:
         answer = client.ticket(ticket_id, include="users,organizations")
         ticket = read_ticket(answer.part("ticket"), base_url=self._base_url)
-        people = read_customers(answer, target=self.name)
+        people = read_customers(answer, target=self.name) if answer.has("users") else ()
         requester = next((one for one in people if one.id == ticket.requester_id), None)
 
         if comments < 1:  # every ticket has its description as a comment
@@ -319,7 +320,7 @@ def _identity(ticket_id: str) -> str:
         SendFailed: no ticket has such an id; nothing was sent.
     """
     if not _ID.fullmatch(ticket_id):
-        raise classify_status(404)
+        raise _refusal("No ticket has such an id.", Reason.NOT_FOUND)
 
     return ticket_id
 
@@ -330,11 +331,7 @@ def _check_ids(write: UpdateTicket) -> None:
     given = [one for one in (write.assignee_id, write.group_id) if one is not None]
 
     if not all(_ID.fullmatch(identity) for identity in given):
-        raise SendFailed(
-            "An id of an agent or a group is a number.",
-            evidence=Evidence.NOT_APPLIED,
-            reason=Reason.REJECTED,
-        )
+        raise _refusal("An id of an agent or a group is a number.", Reason.REJECTED)
 
 
 def _cursor(page: int, size: int) -> str:
@@ -353,6 +350,10 @@ def _place(cursor: str) -> tuple[int, int]:
         raise InvalidArguments("cursor: not one that a search has returned")
 
     return int(place[1]), int(place[2])
+
+
+def _refusal(message: str, reason: Reason) -> SendFailed:
+    return SendFailed(message, evidence=Evidence.NOT_APPLIED, reason=reason)
 
 
 def _no_cases() -> NotConfigured:

@@ -122,7 +122,8 @@ def read_ticket(part: Part, *, base_url: str) -> Ticket:
 
 def read_comments(answer: Part) -> tuple[Comment, ...]:
     """Return the comments of an answer in its order, with the names of its `users`."""
-    names = {user.identity("id"): user.maybe_text("name") for user in answer.parts("users")}
+    users = answer.parts("users") if answer.has("users") else ()
+    names = {user.identity("id"): user.maybe_text("name") for user in users}
     return tuple(
         Comment(
             id=part.identity("id"),
