@@ -1,5 +1,6 @@
 """What the router counts, and its Prometheus text. Names stay stable; labels stay few."""
 
+import math
 import threading
 from collections import Counter
 
@@ -17,9 +18,34 @@ HELP = {
     LATENCY: ("histogram", "Time from a call's arrival to its record, by tool."),
 }
 
-BUCKETS_S = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+BUCKETS_S = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, math.inf)
 
 _Labels = tuple[tuple[str, str], ...]
+
+
+class _Latency:
+    """The latencies of one tool. Every bucket is always told, as each scrape is compared."""
+
+    def __init__(self) -> None:
+        self._within = [0] * len(BUCKETS_S)
+        self._total_ms = 0
+
+    def add(self, latency_ms: int) -> None:
+        self._total_ms += latency_ms
+
+        for place, bound_s in enumerate(BUCKETS_S):
+            self._within[place] += latency_ms <= bound_s * 1000
+
+    def samples(self, tool: str) -> list[tuple[str, _Labels, str]]:
+        labels = (("tool", tool),)
+        return [
+            *(
+                (f"{LATENCY}_bucket", (*labels, ("le", _bound(bound_s))), str(count))
+                for bound_s, count in zip(BUCKETS_S, self._within, strict=True)
+            ),
+            (f"{LATENCY}_sum", labels, f"{self._total_ms / 1000:.3f}"),
+            (f"{LATENCY}_count", labels, str(self._within[-1])),
+        ]
 
 
 class Metrics:
@@ -29,23 +55,14 @@ class Metrics:
         """Start at zero."""
         self._values: Counter[tuple[str, _Labels]] = Counter()
         self._micro: Counter[_Labels] = Counter()
-        self._seconds: Counter[_Labels] = Counter()
+        self._latency: dict[str, _Latency] = {}
         self._lock = threading.Lock()
 
     def observe(self, record: Record) -> None:
         """Count one record."""
-        tool = (("tool", record.tool),)
-
         with self._lock:
-            self._values[CALLS, (*tool, ("outcome", record.outcome))] += 1
-            self._seconds[tool] += record.latency_ms
-            self._values[f"{LATENCY}_count", tool] += 1
-
-            for bound in BUCKETS_S:
-                if record.latency_ms <= bound * 1000:
-                    self._values[f"{LATENCY}_bucket", (*tool, ("le", f"{bound:g}"))] += 1
-
-            self._values[f"{LATENCY}_bucket", (*tool, ("le", "+Inf"))] += 1
+            self._values[CALLS, (("tool", record.tool), ("outcome", record.outcome))] += 1
+            self._latency.setdefault(record.tool, _Latency()).add(record.latency_ms)
 
             for attempt in record.attempts:
                 target = ("target", attempt.target)
@@ -55,14 +72,19 @@ class Metrics:
     def text(self) -> str:
         """Return everything in Prometheus' text format, version 0.0.4."""
         with self._lock:
-            samples = [
-                *((name, labels, str(value)) for (name, labels), value in self._values.items()),
-                *((COST, labels, f"{value / 1e6:.6f}") for labels, value in self._micro.items()),
-                *(
-                    (f"{LATENCY}_sum", labels, f"{value / 1000:.3f}")
-                    for labels, value in self._seconds.items()
-                ),
-            ]
+            samples = sorted(
+                [
+                    *((name, labels, str(value)) for (name, labels), value in self._values.items()),
+                    *(
+                        (COST, labels, f"{value / 1e6:.6f}")
+                        for labels, value in self._micro.items()
+                    ),
+                ]
+            )
+
+            # Unsorted: a histogram's bounds must rise as numbers, not as text.
+            for tool, latency in sorted(self._latency.items()):
+                samples += latency.samples(tool)
 
         lines: list[str] = []
 
@@ -70,11 +92,16 @@ class Metrics:
             lines += [f"# HELP {family} {meaning}", f"# TYPE {family} {kind}"]
             lines += [
                 f"{name}{_labels(labels)} {value}"
-                for name, labels, value in sorted(samples)
+                for name, labels, value in samples
                 if name == family or name.rpartition("_")[0] == family
             ]
 
         return "\n".join(lines) + "\n"
+
+
+def _bound(bound_s: float) -> str:
+    """Return a bucket's bound as the format writes it."""
+    return "+Inf" if math.isinf(bound_s) else f"{bound_s:g}"
 
 
 def _labels(labels: _Labels) -> str:
