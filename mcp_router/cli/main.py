@@ -7,6 +7,7 @@ from mcp_router.cli.actions import actions
 from mcp_router.cli.audit import audit
 from mcp_router.cli.common import CodedGroup
 from mcp_router.cli.demo import demo
+from mcp_router.cli.doctor import doctor
 from mcp_router.cli.route import route
 from mcp_router.cli.serve import serve
 
@@ -22,6 +23,7 @@ def main() -> None:
 
 main.add_command(demo)
 main.add_command(serve)
+main.add_command(doctor)
 main.add_command(route)
 main.add_command(actions)
 main.add_command(audit)
