@@ -14,7 +14,7 @@ from mcp_router.errors import InvalidArguments
 class FaultKind(StrEnum):
     """What goes wrong, and whether the request was applied when it does."""
 
-    REFUSE = "refuse"  # the next connection is reset before its TLS handshake: not applied
+    REFUSE = "refuse"  # the next connection is reset as its TLS handshake begins: not applied
     DROP_BEFORE = "drop_before"  # the request is read, the connection reset: not applied
     DROP_AFTER = "drop_after"  # applied, then the connection reset without one answer byte
     LATE = "late"  # the connection is reset at once, the request applied after `delay_s`
@@ -50,8 +50,13 @@ class Fault:
         """Refuse what no server could do.
 
         Raises:
-            ValueError: a number is out of range, or `path` is no regular expression.
+            ValueError: the kind is unknown, a number is out of range, or `path` is no regular
+                expression.
         """
+        # Scripts that no type checker sees write kind="refuse", which equals the member but is
+        # not it.
+        object.__setattr__(self, "kind", FaultKind(self.kind))
+
         if self.times < 1 or self.delay_s < 0 or not 200 <= self.status <= 599:
             raise ValueError("times >= 1, delay_s >= 0 and status 200 to 599 are possible")
 

@@ -80,12 +80,12 @@ class Gate:
             case FaultKind.REFUSE:
                 raise AssertionError("a refusal is taken when a connection is accepted")
             case FaultKind.DROP_BEFORE:
-                await _drop(scope)
+                connection_of(scope).abort()
             case FaultKind.DROP_AFTER:
                 await self._apply(scope, body)
-                await _drop(scope)
+                connection_of(scope).abort()
             case FaultKind.LATE:
-                await _drop(scope)
+                connection_of(scope).abort()
                 await asyncio.sleep(fault.delay_s)
                 await self._apply(scope, body)
             case FaultKind.SLOW:
@@ -166,12 +166,6 @@ async def _never() -> Message:
     """Keep an app going that would stop when its client leaves."""
     await asyncio.Event().wait()
     return {"type": "http.disconnect"}
-
-
-async def _drop(scope: Scope) -> None:
-    connection = connection_of(scope)
-    connection.abort()
-    await connection.lost.wait()  # else uvicorn reports a request without an answer
 
 
 async def _send(answer: Answer, send: Send) -> None:

@@ -50,8 +50,6 @@ class SandboxServer:
             interface="asgi3",
             log_config=None,
             proxy_headers=False,
-            server_header=False,
-            date_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
             ssl_certfile=certificate.cert_file,
             ssl_keyfile=certificate.key_file,

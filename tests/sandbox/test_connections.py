@@ -1,3 +1,5 @@
+import asyncio
+import gc
 import socket
 import ssl
 import time
@@ -5,9 +7,10 @@ import time
 import httpx2
 import pytest
 from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
 
 from mcp_router.sandbox.certificate import Certificate
-from mcp_router.sandbox.connections import connection_of
+from mcp_router.sandbox.connections import Listener, connection_of
 from mcp_router.sandbox.effects import Effects
 from mcp_router.sandbox.server import SandboxServer
 from tests.sandbox.conftest import Serve
@@ -75,3 +78,36 @@ def test_peer_that_talks_garbage_again_and_again_does_not_delay_the_end(
         server.close()
 
         assert time.monotonic() - started_s < 1
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_closing_at_any_moment_of_an_accept_leaves_no_socket(
+    certificate: Certificate, steps: int
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("nobody asked anything")
+
+    config = Config(
+        app,
+        port=0,
+        log_config=None,
+        ssl_certfile=certificate.cert_file,
+        ssl_keyfile=certificate.key_file,
+    )
+    listener = Listener(config, refused=lambda: False)
+    listener.open()
+
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as peer:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+        await listener.close()
+
+        try:
+            ended = peer.recv(1)
+        except ConnectionResetError:
+            ended = b""
+
+    gc.collect()  # a socket that was left behind would warn now, which fails the test
+
+    assert ended == b""

@@ -64,6 +64,14 @@ def test_cleared_faults_do_not_happen() -> None:
     assert script.pending() == 0
 
 
+def test_kind_may_be_written_as_text() -> None:
+    script = FaultScript()
+    script.add(Fault(kind="refuse"))  # type: ignore[arg-type]  # what an untyped script does
+
+    assert script.take("GET", "/") is None
+    assert script.take_refusal() == Fault(kind=FaultKind.REFUSE)
+
+
 def test_json_list_gives_faults() -> None:
     body = b"""[
         {"kind": "late", "delay_s": 0.5, "times": 2, "method": "PUT", "path": "tickets"},

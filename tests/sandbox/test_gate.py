@@ -100,6 +100,13 @@ def test_late_answers_nothing_and_applies_after_its_delay(
     assert (server.received.count("POST"), server.effects.count()) == (1, 1)
 
 
+def test_late_drops_the_answer_at_once(server: SandboxServer, certificate: Certificate) -> None:
+    server.faults.add(Fault(kind=FaultKind.LATE, delay_s=60))
+
+    assert answer_bytes(server, certificate, POST) == b""
+    assert (server.received.count("POST"), server.effects.count()) == (1, 0)
+
+
 def test_slow_applies_at_once_and_answers_after_its_delay(
     client: httpx2.Client, server: SandboxServer, things: Things
 ) -> None:
@@ -183,7 +190,7 @@ def test_redirect_points_to_the_same_place_where_the_next_request_is_served(
     assert server.received.count("POST") == 2
 
 
-def test_refused_connections_are_reset_before_the_handshake(
+def test_refused_connections_are_reset_as_the_handshake_begins(
     client: httpx2.Client, server: SandboxServer
 ) -> None:
     server.faults.add(Fault(kind=FaultKind.REFUSE, times=2))
@@ -194,6 +201,16 @@ def test_refused_connections_are_reset_before_the_handshake(
 
     assert (server.received.count(), server.effects.count()) == (0, 0)
     assert make(client, server).json() == {"things": 1}
+
+
+def test_refused_connection_gets_a_reset_and_not_a_byte(server: SandboxServer) -> None:
+    server.faults.add(Fault(kind=FaultKind.REFUSE))
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as plain:
+        plain.sendall(b"\x16")  # how a handshake begins
+
+        with pytest.raises(ConnectionResetError):
+            plain.recv(1)
 
 
 def test_refusal_meets_a_client_that_keeps_a_connection_open(
