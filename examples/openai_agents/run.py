@@ -112,10 +112,10 @@ async def main(config: str | None, ticket_id: str) -> None:
         # The stdio server works on the same embedded servers as the one over HTTP.
         file = config or running.said(r"configuration\s+(\S+)")
         stdio = MCPServerStdio(
-            name="stdio", params=stdio_parameters(file), client_session_timeout_seconds=60
+            name="stdio", params=stdio_parameters(file), client_session_timeout_seconds=90
         )
         http = MCPServerStreamableHttp(
-            name="http", params=http_parameters(running.url), client_session_timeout_seconds=60
+            name="http", params=http_parameters(running.url), client_session_timeout_seconds=90
         )
         model = os.environ.get("OPENAI_MODEL", "gpt-5-mini") if config else embedded_model(running)
         set_tracing_disabled(config is None)  # the SDK would send its traces to OpenAI

@@ -1,6 +1,7 @@
 """Running an example as a reader does, and connecting to a server as a host does."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,6 +17,22 @@ from tests.source_tree import CHECKOUT
 EXAMPLES = CHECKOUT / "examples"
 TOOLS = [tool.name for tool in REGISTRY]
 LONGEST_RUN_S = 50
+
+
+def environment_in(folder: Path) -> dict[str, str]:
+    """Return an environment in which `mcp-router` and `mcp_router` are this checkout's.
+
+    The command is made in `folder`, so that it is there whether or not the package is installed.
+    """
+    command = folder / "bin" / "mcp-router"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mcp_router "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    return {
+        **os.environ,
+        "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(CHECKOUT),
+    }
 
 
 def run_example(

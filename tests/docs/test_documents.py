@@ -1,0 +1,129 @@
+"""The documents that the pages show are documents that the router takes."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mcp_router.errors import InvalidSettings, MissingSecret
+from mcp_router.policy.source import PolicySource, examine
+from mcp_router.settings import Settings, parse_settings
+from tests.docs.pages import Block, blocks, text
+from tests.source_tree import CHECKOUT
+
+_README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+_VARIABLES = re.findall(r"\$\{(\w+)\}", text("configuration.md") + _README)
+ENVIRON = dict.fromkeys(_VARIABLES, "a-secret")
+
+
+def of(page: str) -> list[Block]:
+    return [block for block in blocks("yaml") if block.page == CHECKOUT / page]
+
+
+def completed(first: Block, block: Block) -> str:
+    """Return the first block of a page with the parts that another one replaces."""
+    whole: dict[str, object] = yaml.safe_load(first.code)
+    part: Mapping[str, object] = yaml.safe_load(block.code)
+    return yaml.safe_dump({**whole, **part}, sort_keys=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with the files that the examples speak of."""
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates" / "acme-ca.pem").write_text("", encoding="utf-8")
+    (tmp_path / "policies").mkdir()
+    return tmp_path
+
+
+def settings(document: str, folder: Path) -> Settings:
+    return parse_settings(document, file=str(folder / "router.yaml"), environ=ENVIRON)
+
+
+@pytest.mark.parametrize("block", of("docs/configuration.md"), ids=str)
+def test_settings_of_the_page_load(block: Block, folder: Path) -> None:
+    loaded = settings(completed(of("docs/configuration.md")[0], block), folder)
+
+    assert loaded.policy.partition("@")[0] == "support"
+    assert loaded.desks
+
+
+def test_settings_of_the_readme_load(folder: Path) -> None:
+    [block] = of("README.md")
+
+    loaded = settings(block.code, folder)
+
+    assert [one.name for one in loaded.providers] == ["anthropic", "openai", "google"]
+    assert [one.name for one in loaded.desks] == ["zendesk", "salesforce"]
+
+
+def test_a_missing_variable_stops_the_start() -> None:
+    [first, *_] = of("docs/configuration.md")
+
+    with pytest.raises(MissingSecret):
+        parse_settings(first.code, file="router.yaml", environ={**ENVIRON, "ZENDESK_TOKEN": ""})
+
+
+def test_defaults_are_what_the_page_says(folder: Path) -> None:
+    loaded = settings("{}", folder)
+    page = text("configuration.md")
+
+    assert loaded.storage == f"sqlite:///{folder / 'router.db'}"
+    assert "| `storage` | `sqlite:///router.db` |" in page
+    assert loaded.policy == "support"
+    assert "| `policy` | `support` |" in page
+    assert loaded.policies is None
+    assert "| `policies` | the packaged ones |" in page
+    assert (loaded.providers, loaded.models, loaded.desks, loaded.tokens) == ((), (), (), ())
+
+
+REQUIRED = {
+    "providers": ("kind", "api_key"),
+    "models": ("provider", "model", "family"),
+    "tokens": ("name", "tenant", "principal", "scopes", "sha256"),
+}
+
+
+@pytest.mark.parametrize("section", REQUIRED)
+def test_what_the_page_calls_required_is_required(section: str, folder: Path) -> None:
+    document = f"{section}: [{{}}]" if section == "tokens" else f"{section}: {{one: {{}}}}"
+
+    with pytest.raises(InvalidSettings) as refused:
+        settings(document, folder)
+
+    missing = re.findall(r"the key `(\w+)`, which is missing", refused.value.message)
+    assert missing == list(REQUIRED[section])
+    part = text("configuration.md").partition(f"\n## {section.title()}\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \| required \|", part, re.MULTILINE) == missing
+
+
+@pytest.mark.parametrize("block", of("docs/policies.md"), ids=str)
+def test_policies_of_the_page_load(block: Block) -> None:
+    document = completed(of("docs/policies.md")[0], block)
+
+    assert examine(document.encode(), file=str(block)).problems == ()
+
+
+def test_the_smallest_policy_stands_in_the_place_that_the_page_names(tmp_path: Path) -> None:
+    place = tmp_path / "support" / "1.yaml"
+    place.parent.mkdir()
+    place.write_text(of("docs/policies.md")[0].code, encoding="utf-8")
+
+    policy = PolicySource(tmp_path).load("support")
+
+    assert policy.label == "support@1"
+    assert [rule.id for rule in policy.rules] == [
+        "routine",
+        "everything-else",
+        "tool:lookup_ticket",
+        "tool:reply_to_ticket",
+    ]
+
+
+def test_the_longest_deadline_of_the_packaged_policy_is_what_hosts_are_told() -> None:
+    rules = PolicySource(None).load("support").rules
+
+    assert max(rule.limits.deadline_s for rule in rules) == 60
+    assert "the packaged policy's longest is 60 seconds" in text("hosts.md")
