@@ -8,6 +8,7 @@ from mcp_router.cli.audit import audit
 from mcp_router.cli.common import CodedGroup
 from mcp_router.cli.demo import demo
 from mcp_router.cli.doctor import doctor
+from mcp_router.cli.policy import policy
 from mcp_router.cli.route import route
 from mcp_router.cli.serve import serve
 
@@ -25,5 +26,6 @@ main.add_command(demo)
 main.add_command(serve)
 main.add_command(doctor)
 main.add_command(route)
+main.add_command(policy)
 main.add_command(actions)
 main.add_command(audit)

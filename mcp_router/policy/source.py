@@ -92,6 +92,15 @@ class PolicySource:
 
         return self._loaded[reference]
 
+    def examine(self, reference: str) -> Examined:
+        """Return what reading that version gives, afresh and with every problem.
+
+        Raises:
+            UnknownPolicy: there is none; the message lists what there is.
+            PolicyRejected: the document cannot be read at all.
+        """
+        return self._examine(*self._resolve(reference))
+
     def _resolve(self, reference: str) -> tuple[str, int]:
         """Return the name and version of a reference, both known to exist."""
         match = POLICY_REFERENCE.fullmatch(reference)
@@ -110,6 +119,14 @@ class PolicySource:
         return match["name"], version
 
     def _read(self, name: str, version: int) -> Policy:
+        examined = self._examine(name, version)
+
+        if examined.policy is None:
+            raise PolicyRejected(tell(examined.problems))
+
+        return examined.policy
+
+    def _examine(self, name: str, version: int) -> Examined:
         entry = self._root() / name / f"{version}.yaml"
         file = f"{self._folder or 'policies'}/{name}/{version}.yaml"
 
@@ -119,12 +136,7 @@ class PolicySource:
         except OSError as error:
             raise PolicyRejected(f"{file} cannot be read: {error.strerror}.") from None
 
-        examined = examine(content, file=file, name=name, version=version)
-
-        if examined.policy is None:
-            raise PolicyRejected(tell(examined.problems))
-
-        return examined.policy
+        return examine(content, file=file, name=name, version=version)
 
     def _root(self) -> Traversable:
         return files(_PACKAGED) if self._folder is None else self._folder

@@ -1,0 +1,180 @@
+"""mcp-router policy: check documents before they are released, and read them."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from mcp_router.canonical import plain
+from mcp_router.cli.common import EXIT_FAILED, config_option, find_config, json_option
+from mcp_router.cli.policy_show import show_policy
+from mcp_router.cli.printing import table_console
+from mcp_router.decide.wording import count
+from mcp_router.errors import FileUnusable, SettingsMissing
+from mcp_router.fields import POLICY_REFERENCE
+from mcp_router.marked_yaml import MAX_BYTES, Problem
+from mcp_router.policy.source import Examined, PolicySource, examine
+from mcp_router.settings import load_settings
+
+DEFAULT_POLICY = "support"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A document by `name@version` or by its file, and its problems."""
+
+    document: str
+    ok: bool
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Configured:
+    """The policies of router.yaml, or the packaged ones where there is none."""
+
+    source: PolicySource
+    default: str
+
+
+@click.group()
+def policy() -> None:
+    """Check and read policies: the documents that say where calls go."""
+
+
+@policy.command()
+@click.argument("documents", nargs=-1, metavar="[NAME|FILE|FOLDER]...")
+@config_option
+@json_option
+def check(documents: tuple[str, ...], config: Path | None, as_json: bool) -> None:
+    """Tell every problem of policies at once, each with its file, line and column.
+
+    A document is named as NAME (every version of it), NAME@VERSION, or a FILE that need not be
+    released yet; a FOLDER holds documents as NAME/VERSION.yaml. Without any, all policies of
+    router.yaml are checked, or the packaged ones where there is no router.yaml. The exit code is
+    1 when something is wrong.
+    """
+    checked = tuple(_check(documents, config))
+    wrong = sum(not one.ok for one in checked)
+
+    if as_json:
+        click.echo(json.dumps({"ok": not wrong, "documents": plain(checked)}))
+    else:
+        _tell(checked)
+
+    if wrong:
+        sys.exit(EXIT_FAILED)
+
+
+@policy.command()
+@click.argument("reference", required=False, metavar="[NAME[@VERSION]]")
+@config_option
+@json_option
+def show(reference: str | None, config: Path | None, as_json: bool) -> None:
+    """Show a policy as a person reads it: what customers want, what can serve it, which rule wins.
+
+    Without a version the highest one is shown, without a name the configured policy.
+    """
+    configured = _configured(config)
+    shown = configured.source.load(reference or configured.default)
+
+    if as_json:
+        click.echo(json.dumps(plain(shown)))
+    else:
+        show_policy(table_console(), shown)
+
+
+def _configured(config: Path | None) -> _Configured:
+    """Return where policies come from.
+
+    Raises:
+        SettingsMissing: the named file is not there.
+        InvalidSettings, MissingSecret: router.yaml cannot be used.
+    """
+    try:
+        file = find_config(config, os.environ)
+    except SettingsMissing:
+        return _Configured(source=PolicySource(None), default=DEFAULT_POLICY)
+
+    settings = load_settings(file, os.environ)
+    return _Configured(source=PolicySource(settings.policies), default=settings.policy)
+
+
+def _check(documents: tuple[str, ...], config: Path | None) -> Iterator[Checked]:
+    """Yield each document's problems, in the order in which they were named."""
+    if not documents:
+        yield from _check_all(_configured(config).source, "The policies folder")
+        return
+
+    for document in documents:
+        if POLICY_REFERENCE.fullmatch(document):
+            yield from _check_name(_configured(config).source, document)
+        else:
+            yield from _check_path(Path(document))
+
+
+def _check_name(source: PolicySource, reference: str) -> Iterator[Checked]:
+    """Check the versions that a reference means; a word that is no policy may be a folder."""
+    name, _, version = reference.partition("@")
+    versions = source.versions(name)
+
+    if not versions and Path(reference).exists():
+        yield from _check_path(Path(reference))
+    elif version or not versions:
+        yield _checked(reference, source.examine(reference))
+    else:
+        for one in versions:
+            yield _checked(f"{name}@{one}", source.examine(f"{name}@{one}"))
+
+
+def _check_path(path: Path) -> Iterator[Checked]:
+    """Check one file, or every document of a folder."""
+    if path.is_dir():
+        yield from _check_all(PolicySource(path), str(path))
+        return
+
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise FileUnusable(
+            f"{path} cannot be read: {error.strerror}.",
+            next_step="Name a policy, or a file or folder that you may read.",
+        ) from None
+
+    yield _checked(str(path), examine(content, file=str(path)))
+
+
+def _check_all(source: PolicySource, where: str) -> Iterator[Checked]:
+    """Check every version of every policy."""
+    names = source.names()
+
+    if not names:
+        raise FileUnusable(
+            f"{where} holds no policy.",
+            next_step="Name a folder that holds documents as NAME/VERSION.yaml.",
+        )
+
+    for name in names:
+        yield from _check_name(source, name)
+
+
+def _checked(document: str, examined: Examined) -> Checked:
+    return Checked(document=document, ok=examined.policy is not None, problems=examined.problems)
+
+
+def _tell(checked: tuple[Checked, ...]) -> None:
+    """Print a line for each problem, in a form that editors turn into links, and a verdict."""
+    for one in checked:
+        for problem in one.problems:
+            click.echo(str(problem))
+
+    for one in checked:
+        click.echo(f"{one.document}: {_verdict(one)}")
+
+
+def _verdict(checked: Checked) -> str:
+    return "ok" if checked.ok else f"rejected, {count(len(checked.problems), 'problem')}"
