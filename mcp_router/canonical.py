@@ -66,7 +66,7 @@ def canonical_json(value: JsonValue) -> str:
     '{"a":"é","b":1}'
 
     Raises:
-        ValueError: a number is not finite.
+        ValueError: a number is not finite, or two names of an object are the same in NFC.
     """
     try:
         # Almost every value has nothing on which Python's C encoder and the RFC disagree.
@@ -133,10 +133,12 @@ def _write(value: JsonValue) -> str:
         return _number(value)
 
     if isinstance(value, Mapping):
-        pairs = sorted(
-            ((unicodedata.normalize("NFC", name), item) for name, item in value.items()),
-            key=lambda pair: pair[0].encode("utf-16-be"),
-        )
+        named = {unicodedata.normalize("NFC", name): item for name, item in value.items()}
+
+        if len(named) < len(value):
+            raise ValueError("two names of an object are the same in NFC")
+
+        pairs = sorted(named.items(), key=lambda pair: pair[0].encode("utf-16-be"))
         members = ",".join(f"{_write(k)}:{_write(v)}" for k, v in pairs)
         return "{" + members + "}"
 

@@ -50,8 +50,8 @@ class SyncCase:
     subject: str
     description: str
     status: str
-    priority: str | None
-    contact_email: str | None
+    priority: str | None = None
+    contact_email: str | None = None
 
 
 DeskWrite: TypeAlias = CreateTicket | UpdateTicket | SyncCase
