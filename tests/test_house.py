@@ -151,3 +151,13 @@ def test_examples_in_docstrings_are_true(name: str) -> None:
 
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_the_contributing_page_names_places_that_exist() -> None:
+    page = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:mcp_router|tools|policies|tests|docs|\.ci)/[^`]*)`", page))
+    # The folder before a placeholder or a pattern must be there.
+    places = {re.sub(r"[^/]*[<*].*", "", name) for name in named}
+
+    assert len(places) > 20
+    assert {place for place in places if not (CHECKOUT / place).exists()} == set()
