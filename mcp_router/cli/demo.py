@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -58,7 +59,8 @@ def demo(picture: Path | None, as_json: bool) -> None:
     process over stdio. Needs no account, no key and no network.
     """
     console = Console(
-        quiet=as_json,
+        # Not `quiet`, which would leave the picture empty too.
+        file=StringIO() if as_json else None,
         highlight=False,
         record=picture is not None,
         width=show.PICTURE_WIDTH if picture else None,
