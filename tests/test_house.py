@@ -23,7 +23,9 @@ ANY_KEYWORD_FILES = {
 }
 REEXPORTING = {"mcp_router", "mcp_router.tools", "mcp_router.policies"}
 IGNORE = re.compile(r"#\s*(?:type: ignore|noqa|pyright: ignore)(?P<rest>.*)$")
-REASONED = re.compile(r"(\[[a-z, -]+\]|:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)\s*(#|-|:)\s*\w")
+CODED = re.compile(
+    r"(\[[a-z, -]+\]|:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)\s*(?P<reason>(#|-|:)\s*\w.*)?$"
+)
 
 
 def places(module: Module, nodes: Iterator[ast.AST]) -> list[str]:
@@ -114,33 +116,44 @@ def test_an_ignore_names_its_code_and_its_reason(folder: str) -> None:
         f"{path.relative_to(CHECKOUT)}:{number}"
         for path in python_files(folder)
         if path.name != "test_house.py"
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-        if (found := IGNORE.search(line)) and not reasoned(found)
+        for number, before, line in numbered(path.read_text(encoding="utf-8"))
+        if not reasoned(before, line)
     ]
 
     assert bare == []
 
 
-def reasoned(found: re.Match[str]) -> bool:
-    return REASONED.match(found["rest"]) is not None
+def numbered(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield each line with its number and the line before it."""
+    lines = ["", *text.splitlines()]
+    return ((number, lines[number - 1], lines[number]) for number in range(1, len(lines)))
+
+
+def reasoned(before: str, line: str) -> bool:
+    """Return whether a line ignores nothing, or names the code and, there or above, the reason."""
+    found = IGNORE.search(line)
+    if found is None:
+        return True
+
+    told = CODED.match(found["rest"])
+    return told is not None and (told["reason"] is not None or before.lstrip().startswith("# "))
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("before", "line", "expected"),
     [
-        ("x = f()  # type: ignore[arg-type]  # the library's stub is wrong", True),
-        ("x = f()  # noqa: S310  # the URL is a constant", True),
-        ("x = f()  # noqa: S105 - opens the embedded server only", True),
-        ("x = f()  # type: ignore[arg-type]", False),
-        ("x = f()  # type: ignore  # no code", False),
-        ("x = f()  # noqa", False),
+        ("", "x = f()", True),
+        ("", "x = f()  # type: ignore[arg-type]  # the library's stub is wrong", True),
+        ("", "x = f()  # noqa: S310  # the URL is a constant", True),
+        ("", "x = f()  # noqa: S105 - opens the embedded server only", True),
+        ("# The library's stub is wrong.", "x = f()  # type: ignore[arg-type]", True),
+        ("y = g()", "x = f()  # type: ignore[arg-type]", False),
+        ("", "x = f()  # type: ignore  # no code", False),
+        ("# Because.", "x = f()  # noqa", False),
     ],
 )
-def test_what_counts_as_a_reasoned_ignore(line: str, expected: bool) -> None:
-    found = IGNORE.search(line)
-
-    assert found is not None
-    assert reasoned(found) is expected
+def test_what_counts_as_a_reasoned_ignore(before: str, line: str, expected: bool) -> None:
+    assert reasoned(before, line) is expected
 
 
 @pytest.mark.parametrize(
