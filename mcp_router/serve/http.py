@@ -15,6 +15,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_router.app import App
 from mcp_router.domain.caller import LOCAL_TENANT
@@ -44,11 +45,11 @@ def asgi(app: App, *, host: str = "127.0.0.1", server: RouterServer | None = Non
     # JSON and stateless: a disconnect cannot cancel a handler, and any replica can answer.
     mcp = server.streamable_http_app(json_response=True, stateless_http=True, host=host)
     sse = server.sse_app(host=host)
-    doors: list[BaseRoute] = [*mcp.routes, *sse.routes]
+    doors: list[BaseRoute] = [*mcp.routes, *(_wrapped(route, AnswerOnce) for route in sse.routes)]
     middleware: list[Middleware] = []
 
     if app.tokens:
-        doors = [_guard(door) for door in doors]
+        doors = [_wrapped(door, RequireToken) for door in doors]
         backend = BearerAuthBackend(StaticTokens(app.tokens))
         middleware.append(Middleware(AuthenticationMiddleware, backend=backend))
 
@@ -139,13 +140,38 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _guard(route: BaseRoute) -> BaseRoute:
-    """Return the route behind a bearer token."""
+def _wrapped(route: BaseRoute, wrap: Callable[[ASGIApp], ASGIApp]) -> BaseRoute:
+    """Return the route with its application inside another."""
     if isinstance(route, Mount):
-        return Mount(route.path, app=RequireToken(route.app))
+        return Mount(route.path, app=wrap(route.app))
 
     assert isinstance(route, Route)
-    return Route(route.path, endpoint=RequireToken(route.app), methods=route.methods)
+    return Route(route.path, endpoint=wrap(route.app), methods=route.methods)
+
+
+class AnswerOnce:
+    """Keeps an application from beginning a second answer.
+
+    The SDK's SSE endpoint (2.3) returns an empty response after its stream, which uvicorn reports
+    with a traceback whenever a server stops while a stream is open.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the first answer on and nothing after it."""
+        starts = 0
+
+        async def once(message: Message) -> None:
+            nonlocal starts
+            starts += message["type"] == "http.response.start"
+
+            if starts <= 1:
+                await send(message)
+
+        await self._app(scope, receive, once)
 
 
 async def _healthz(_: Request) -> Response:

@@ -14,5 +14,16 @@ def log_to_stderr(level: int) -> None:
     """
     logging.basicConfig(stream=sys.stderr, level=level, format=FORMAT)
 
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_seal)
+
     for chatty in ("httpx2", "httpcore2", "mcp", "urllib3", "uvicorn.access", "zenpy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _seal(record: logging.LogRecord) -> bool:
+    """Take the traceback off what the SDK reports: it quotes the message that was malformed."""
+    if record.name.partition(".")[0] == "mcp":
+        record.exc_info = None
+
+    return True
