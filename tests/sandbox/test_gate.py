@@ -1,5 +1,6 @@
 """Every fault, seen from the client and by the effects."""
 
+import os
 import socket
 import ssl
 import threading
@@ -72,6 +73,24 @@ def test_drop_before_applies_nothing_and_answers_nothing(
 
     assert (server.received.count("POST"), server.effects.count()) == (2, 0)
     assert make(client, server).json() == {"things": 1}
+
+
+def test_dropped_connection_is_reset_and_not_closed(
+    server: SandboxServer, certificate: Certificate
+) -> None:
+    server.faults.add(Fault(kind=FaultKind.DROP_BEFORE))
+    trust = ssl.create_default_context(cafile=str(certificate.ca_file))
+
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as plain,
+        trust.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+        socket.socket(fileno=os.dup(connection.fileno())) as below,  # what TLS would hide
+    ):
+        below.settimeout(5)
+        connection.sendall(POST)
+
+        with pytest.raises(ConnectionResetError):
+            b"".join(iter(lambda: below.recv(65_536), b""))
 
 
 def test_drop_after_applies_and_answers_nothing(

@@ -176,6 +176,13 @@ def test_short_prompt_is_never_cached() -> None:
     assert cache.take("m", request) == Cached()
 
 
+def test_short_beginning_of_a_long_prompt_is_not_read_from_the_cache() -> None:
+    cache = PromptCache()
+    cache.take("m", ask(user("hi")))
+
+    assert cache.take("m", ask(user("hi"), user("x" * 4_998))) == Cached(read=0, written=1_250)
+
+
 def test_catalog_has_three_sizes_of_three_families() -> None:
     assert [(one.name, one.model, one.family) for one in CATALOG] == [
         ("claude-haiku-4.5", "claude-haiku-4-5", "claude"),
