@@ -1,11 +1,12 @@
 """What the router's own layers cost: server CPU and p50 of `tools/call` over HTTP, as ratios.
 
-    python -m benchmarks.overhead [--calls 200] [--rounds 7] [--json]
+    python -m benchmarks.overhead [--calls 200] [--callers 1] [--rounds 7] [--json]
 
 Four things are measured in one run, round by round, each in a process of its own so that the CPU
 time of one is never another's: a bare echo tool on the MCP SDK; `lookup_ticket`;
 `route_completion` with a model that answers at once; and one raw completion through the provider
-client alone. The embedded servers run in a fifth process. Figures are medians over the rounds;
+client alone. The embedded servers run in a fifth process. Several callers keep one connection
+each; their calls then share commits of the decision log. Figures are medians over the rounds;
 milliseconds depend on the machine, ratios much less.
 """
 
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -119,7 +121,14 @@ def children() -> Iterator[dict[str, Child]]:
         }
 
 
-def call_many(port: int, case: Case, calls: int) -> list[float]:
+def call_many(port: int, case: Case, calls: int, callers: int) -> list[float]:
+    """Let `callers` send the calls between them; return each call's milliseconds."""
+    with ThreadPoolExecutor(callers) as pool:
+        shares = pool.map(lambda _: call_one_by_one(port, case, calls // callers), range(callers))
+        return [time_ms for share in shares for time_ms in share]
+
+
+def call_one_by_one(port: int, case: Case, calls: int) -> list[float]:
     """Send the calls one after the other over one connection; return each one's milliseconds."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     body = json.dumps(
@@ -160,7 +169,7 @@ def call_many(port: int, case: Case, calls: int) -> list[float]:
     return times
 
 
-def measure(calls: int, rounds: int) -> list[Figure]:
+def measure(calls: int, rounds: int, callers: int) -> list[Figure]:
     """Return a figure for each case and for the raw client."""
     cpu: dict[str, list[float]] = {}
     p50: dict[str, list[float]] = {}
@@ -170,14 +179,14 @@ def measure(calls: int, rounds: int) -> list[Figure]:
             for case in CASES:
                 server = started[case.server]
                 before = server.cpu_s()
-                times = call_many(int(server.ready), case, calls)
+                times = call_many(int(server.ready), case, calls, callers)
 
                 if number:  # the first round warms caches and connections up
                     cpu.setdefault(case.name, []).append((server.cpu_s() - before) / calls * 1000)
                     p50.setdefault(case.name, []).append(statistics.median(times))
 
             before = started["raw"].cpu_s()
-            raw_p50 = float(started["raw"].ask(str(calls)))
+            raw_p50 = float(started["raw"].ask(f"{calls} {callers}"))
 
             if number:
                 spent = started["raw"].cpu_s() - before
@@ -201,10 +210,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--calls", type=int, default=200, help="calls of each kind in a round")
+    parser.add_argument("--callers", type=int, default=1, help="connections at the same time")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    figures = measure(options.calls, options.rounds)
+    figures = measure(options.calls, options.rounds, options.callers)
     by_name = {figure.name: figure for figure in figures}
     own_ms = round(
         by_name["route_completion"].cpu_ms - by_name[CASES[0].name].cpu_ms - by_name[RAW].cpu_ms, 3

@@ -1,4 +1,4 @@
-"""The processes of `benchmarks.overhead`: each says it is ready on standard output, ends with its input."""
+"""The processes of `benchmarks.overhead`: each says it is ready, and ends with its input."""
 
 import os
 import sys
@@ -17,6 +17,8 @@ from mcp_router.providers.provider import open_provider
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.serve.http import asgi
 from mcp_router.settings import load_settings
+
+FAST = {"use_uvloop": True}  # as `mcp-router serve --transport http` runs
 
 
 def sandbox(folder: str) -> None:
@@ -38,7 +40,8 @@ def echo() -> None:
         """Return the text."""
         return {"text": text}
 
-    anyio.run(_serve, server.streamable_http_app(json_response=True, stateless_http=True))
+    app = server.streamable_http_app(json_response=True, stateless_http=True)
+    anyio.run(_serve, app, backend_options=FAST)
 
 
 def router(config: str) -> None:
@@ -48,11 +51,11 @@ def router(config: str) -> None:
         async with open_app(load_settings(Path(config), os.environ)) as app:
             await _serve(asgi(app))
 
-    anyio.run(run)
+    anyio.run(run, backend_options=FAST)
 
 
 def raw(config: str) -> None:
-    """Send completions through the provider client alone: a number in, the p50 in ms out."""
+    """Send completions through the provider client alone: how many in, their p50 in ms out."""
 
     async def run() -> None:
         settings = load_settings(Path(config), os.environ)
@@ -65,18 +68,24 @@ def raw(config: str) -> None:
         print("ready", flush=True)
 
         while line := await anyio.to_thread.run_sync(sys.stdin.readline):
-            times = []
+            calls, callers = map(int, line.split())
+            times: list[float] = []
 
-            for _ in range(int(line)):
-                started = time.perf_counter()
-                await provider.complete(model, request, timeout_s=10)
-                times.append((time.perf_counter() - started) * 1000)
+            async def send(number: int) -> None:
+                for _ in range(number):
+                    started = time.perf_counter()
+                    await provider.complete(model, request, timeout_s=10)
+                    times.append((time.perf_counter() - started) * 1000)  # noqa: B023  # awaited below
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(callers):
+                    tasks.start_soon(send, calls // callers)
 
             print(sorted(times)[len(times) // 2], flush=True)
 
         await provider.aclose()
 
-    anyio.run(run)
+    anyio.run(run, backend_options=FAST)
 
 
 async def _serve(app: Starlette) -> None:
@@ -90,13 +99,27 @@ async def _serve(app: Starlette) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve)
 
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110  # uvicorn offers nothing to wait for
             await anyio.sleep(0.01)
 
         print(server.servers[0].sockets[0].getsockname()[1], flush=True)
         threading.Thread(target=stop, daemon=True).start()
 
 
+def main(role: str, *arguments: str) -> None:
+    """Play a role until standard input ends."""
+    match role, arguments:
+        case "echo", ():
+            echo()
+        case "sandbox", (folder,):
+            sandbox(folder)
+        case "router", (config,):
+            router(config)
+        case "raw", (config,):
+            raw(config)
+        case _:
+            raise SystemExit(f"no such role: {role}")
+
+
 if __name__ == "__main__":
-    ROLES = {"sandbox": sandbox, "echo": echo, "router": router, "raw": raw}
-    ROLES[sys.argv[1]](*sys.argv[2:])
+    main(*sys.argv[1:])

@@ -1,6 +1,7 @@
 """mcp-router serve: open the doors."""
 
 import logging
+import sys
 from pathlib import Path
 
 import anyio
@@ -43,7 +44,9 @@ def serve(transport: str, host: str, port: int, config: Path | None, sandbox: bo
         if transport != "stdio":
             check_bind(host, source.settings.tokens)
 
-        anyio.run(_serve, source, transport, host, port)
+        # uvloop saves a sixth of the CPU per call over HTTP (benchmarks/), nothing over pipes.
+        fast = transport != "stdio" and sys.platform != "win32"
+        anyio.run(_serve, source, transport, host, port, backend_options={"use_uvloop": fast})
 
 
 async def _serve(source: Source, transport: str, host: str, port: int) -> None:
