@@ -4,7 +4,7 @@ import ast
 import doctest
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -21,7 +21,7 @@ ANY_KEYWORD_FILES = {
     "mcp_router.desks.zendesk_client": "describes zenpy's own call",
     "mcp_router.desks.session": "overrides a method of requests, whose signature it keeps",
 }
-REEXPORTING = {"mcp_router", "mcp_router.tools", "mcp_router.policies"}
+SPEAKING_PACKAGES = {"mcp_router", "mcp_router.policies"}
 IGNORE = re.compile(r"#\s*(?:type: ignore|noqa|pyright: ignore)(?P<rest>.*)$")
 CODED = re.compile(
     r"(\[[a-z, -]+\]|:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)\s*(?P<reason>(#|-|:)\s*\w.*)?$"
@@ -91,6 +91,22 @@ def test_functions_name_what_they_take(module: Module) -> None:
     assert found == [] or module.name in ANY_KEYWORD_FILES
 
 
+@pytest.mark.parametrize(
+    ("named", "breaks"),
+    [
+        (CATCH_ALL_FILES, catches_everything),
+        (ANY_TYPE_FILES, escapes_the_types),
+        (ANY_KEYWORD_FILES, takes_anything),
+    ],
+)
+def test_no_named_exception_outlives_its_need(
+    named: dict[str, str], breaks: Callable[[ast.AST], bool]
+) -> None:
+    needed = {one.name for one in modules() if any(map(breaks, ast.walk(one.tree)))}
+
+    assert set(named) <= needed
+
+
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
 def test_text_files_name_their_encoding(module: Module) -> None:
     assert places(module, filter(opens_without_encoding, ast.walk(module.tree))) == []
@@ -105,7 +121,7 @@ def test_values_of_the_ground_floor_are_frozen(module: Module) -> None:
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
 def test_inner_packages_are_empty(module: Module) -> None:
-    inner = module.path.name == "__init__.py" and module.name not in REEXPORTING
+    inner = module.path.name == "__init__.py" and module.name not in SPEAKING_PACKAGES
 
     assert not (inner and module.text.strip())
 

@@ -95,8 +95,7 @@ async def router(
     turns = asyncio.Semaphore(AT_ONCE)
 
     if transport == "stdio":
-        program = "from mcp_router.cli.main import main; main()"
-        command = (sys.executable, "-c", program, "serve", "--config", str(file))
+        command = (sys.executable, "-m", "mcp_router", "serve", "--config", str(file))
         yield Inspector(node=node, target=("--cwd", str(CHECKOUT), "--", *command), turns=turns)
         return
 
