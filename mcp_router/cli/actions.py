@@ -21,8 +21,18 @@ def actions() -> None:
 
 
 @actions.command("list")
-@click.option("--state", type=click.Choice([state.value for state in ActionState]))
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in ActionState]),
+    help="Only actions in this state.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="How many at most.",
+)
 @config_option
 @json_option
 def list_actions(state: str | None, limit: int, config: Path | None, as_json: bool) -> None:

@@ -13,6 +13,7 @@ import anyio
 from mcp_router.app import App
 from mcp_router.canonical import JsonValue
 from mcp_router.cli.feed import Feed
+from mcp_router.cli.printing import unwritable
 from mcp_router.cli.questions import Question
 from mcp_router.cli.summary import Outcome, Summary
 from mcp_router.domain.call import Call
@@ -147,7 +148,7 @@ class Output:
         try:
             self._stream = file.open("w", encoding="utf-8")
         except OSError as error:
-            raise _unwritable(error) from None
+            raise unwritable(error) from None
 
     def write(self, outcome: Outcome) -> None:
         """Write one line.
@@ -169,7 +170,7 @@ class Output:
         try:
             self._stream.write(json.dumps(line) + "\n")
         except OSError as error:
-            raise _unwritable(error) from None
+            raise unwritable(error) from None
 
     def close(self) -> None:
         """Write what is left.
@@ -180,14 +181,7 @@ class Output:
         try:
             self._stream.close()
         except OSError as error:
-            raise _unwritable(error) from None
-
-
-def _unwritable(error: OSError) -> FileUnusable:
-    return FileUnusable(
-        f"The output file cannot be written: {error.strerror}.",
-        next_step="Name a file in a folder that exists, on a disk with room.",
-    )
+            raise unwritable(error) from None
 
 
 async def _outcome(app: App, question: Question) -> Outcome:
