@@ -281,6 +281,22 @@ def test_body_in_pieces_is_read_whole_before_the_fault(
     assert server.effects.refs("thing") == ("a" * 70_000 + "b" * 70_000,)
 
 
+def test_request_that_never_ends_is_not_counted_and_takes_no_fault(
+    client: httpx2.Client, server: SandboxServer, certificate: Certificate
+) -> None:
+    server.faults.add(Fault(kind=FaultKind.STATUS))
+    trust = ssl.create_default_context(cafile=str(certificate.ca_file))
+
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as plain,
+        trust.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        connection.sendall(POST[:-1])
+
+    assert make(client, server).status_code == 500
+    assert (server.received.count(), server.effects.count()) == (1, 0)
+
+
 def test_control_paths_show_effects_and_requests_and_meet_no_fault(
     client: httpx2.Client, server: SandboxServer
 ) -> None:
