@@ -1,6 +1,6 @@
 """The parts of the docs that are made from the code.
 
-    python tests/docs/generate.py
+    python -m tests.docs.generate
 
 rewrites every block in docs/*.md between `<!-- generated: NAME -->` and `<!-- end -->`; the tests
 compare, so that a page which the code has left behind fails.
@@ -24,11 +24,7 @@ from mcp_router.settings import ProviderKind, parse_settings
 from mcp_router.telemetry.metrics import BUCKETS_S, HELP
 from mcp_router.tools.registry import REGISTRY
 from mcp_router.tools.tool import AnyTool
-
-if __package__:
-    from tests.docs.schemas import Row, rows
-else:  # run as a script: its own folder is where Python looks
-    from schemas import Row, rows
+from tests.docs.schemas import Row, rows
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -22,7 +22,7 @@ from tests.source_tree import CHECKOUT
 def test_generated_parts_are_what_the_code_says_now(page: Path) -> None:
     now = page.read_text(encoding="utf-8")
 
-    assert rewritten(now) == now, "run: python tests/docs/generate.py"
+    assert rewritten(now) == now, "run: python -m tests.docs.generate"
 
 
 def test_every_generated_part_stands_on_exactly_one_page() -> None:
@@ -82,8 +82,9 @@ def test_commands_parse(place: str, line: str) -> None:
     context = click.Context(main, info_name="mcp-router")
 
     while isinstance(command, click.Group):
-        name, command, arguments = command.resolve_command(context, arguments)
-        assert command is not None, place
+        name, found, arguments = command.resolve_command(context, arguments)
+        assert found is not None, place
+        command = found
         context = click.Context(command, info_name=name, parent=context)
 
     command.parse_args(context, arguments)

@@ -1,6 +1,7 @@
 """The programs that the pages show run as they stand there."""
 
 import hashlib
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -53,7 +54,7 @@ def test_a_host_asks_and_is_told_why(tmp_path: Path) -> None:
     run = run_example(script, environment_in(tmp_path))
 
     assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines()[0] == "cost: gpt-5-nano, $0.000015"
+    assert re.fullmatch(r"cost: gpt-5-nano, \$0\.\d{6}", run.stdout.splitlines()[0])
     assert 'The customer very likely wants "password_reset"' in run.stdout
 
 
