@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mcp_router.errors import ConfigurationError, RouterError, SettingsMissing
+from mcp_router.errors import ConfigurationError, RouterError, SettingsMissing, UnknownPolicy
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.settings import Settings, load_settings
 
@@ -51,7 +51,8 @@ class CodedGroup(click.Group):
             return super().invoke(ctx)
         except RouterError as error:
             click.echo(f"{error.code}: {error.message}\n  {error.advice}", err=True)
-            wrong = isinstance(error, ConfigurationError)
+            # On a command line it was the operator who named the policy.
+            wrong = isinstance(error, ConfigurationError | UnknownPolicy)
             ctx.exit(EXIT_CONFIGURATION if wrong else EXIT_FAILED)
 
 
