@@ -23,19 +23,26 @@ from contextlib import asynccontextmanager
 
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
+from mcp.shared.exceptions import MCPError
 
 ROUTER = [sys.executable, "-m", "mcp_router"]  # or the path of the `mcp-router` command
 OFFERED = ("lookup_ticket", "reply_to_ticket")
 OURS = ("idempotency_key", "run_id", "dry_run")  # the host's business, not the model's
 
 
+class BrokenPromise(Exception):
+    """Something was not as this program expects; the message says what."""
+
+
 async def call(client: Client, tool: str, arguments: dict) -> dict:
-    """Call a tool and return its structured result; stop at an error that nothing here expects."""
+    """Call a tool and return its structured result; no step expects an error."""
     result = await client.call_tool(tool, arguments)
     content = result.structured_content or {}
 
     if result.is_error:
-        sys.exit(f"{tool} failed: {content['code']}: {content['message']} {content['next']}")
+        raise BrokenPromise(
+            f"{tool} failed: {content['code']}: {content['message']} {content['next']}"
+        )
 
     return content
 
@@ -132,7 +139,7 @@ async def story(client: Client, ticket_id: str, run_id: str) -> None:
 def expect(holds: bool, promise: str) -> None:
     """Print a promise that holds; stop at one that does not."""
     if not holds:
-        sys.exit(f"broken promise: {promise}")
+        raise BrokenPromise(f"not so: {promise}")
 
     print(f"    ok: {promise}")
 
@@ -150,7 +157,7 @@ async def http_server(arguments: list[str]) -> AsyncIterator[str]:
                 url.set_result(line.decode().split("serving ")[1].split()[0])
 
         if not url.done():
-            url.set_exception(RuntimeError("the server did not start"))
+            url.set_exception(BrokenPromise("the server did not start"))
 
     following = asyncio.create_task(follow_the_log())
 
@@ -180,6 +187,12 @@ async def main(arguments: list[str], ticket_id: str) -> None:
     print("all promises held")
 
 
+def first_of(failures: BaseExceptionGroup) -> BaseException:
+    """Return the first failure of a group; the SDK's client wraps what happens inside it."""
+    first = failures.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -188,4 +201,11 @@ if __name__ == "__main__":
     parser.add_argument("--ticket", default="105", help="the ticket to reply to (default: 105)")
     options = parser.parse_args()
     source = ["--config", options.config] if options.config else ["--sandbox"]
-    asyncio.run(main(source, options.ticket))
+    failure = None
+
+    try:
+        asyncio.run(main(source, options.ticket))
+    except* (BrokenPromise, MCPError) as failures:
+        failure = first_of(failures)
+
+    sys.exit(failure and str(failure))

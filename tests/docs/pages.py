@@ -8,7 +8,7 @@ from tests.source_tree import CHECKOUT
 
 DOCS = CHECKOUT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-LINKED = [*PAGES, *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md"))]
+LINKED = [*PAGES, *(CHECKOUT / at for at in ("README.md", "CONTRIBUTING.md", "examples/README.md"))]
 
 _BLOCK = re.compile(r"^```(?P<language>[a-z]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\((?P<to>[^)\s]+)\)")

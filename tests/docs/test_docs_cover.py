@@ -1,5 +1,6 @@
 """What the code offers, the docs name: nothing can be added without a word about it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 
@@ -23,7 +24,7 @@ from mcp_router.settings import ProviderKind, parse_settings
 from mcp_router.telemetry.metrics import HELP
 from mcp_router.tools.registry import REGISTRY
 from tests.docs.pages import named, text
-from tests.source_tree import PACKAGE
+from tests.source_tree import PACKAGE, modules
 
 
 def everything(kind: type[RouterError]) -> Iterator[type[RouterError]]:
@@ -60,6 +61,14 @@ def test_every_tool_is_told() -> None:
 
 def test_every_error_code_is_told() -> None:
     assert {one.code for one in everything(RouterError)} - named("errors.md") == set()
+
+
+def test_groups_of_errors_are_never_raised_themselves() -> None:
+    groups = [one.__name__ for one in everything(RouterError) if one.__subclasses__()]
+    raised = re.compile(rf"raise ({'|'.join(groups)})\(")
+
+    assert {"CallRefused", "TargetError"} <= set(groups)
+    assert [str(module.path) for module in modules() if raised.search(module.text)] == []
 
 
 def known_keys(told: str) -> set[str]:

@@ -10,6 +10,7 @@ import yaml
 from mcp_router.errors import InvalidSettings, MissingSecret
 from mcp_router.policy.source import PolicySource, examine
 from mcp_router.settings import Settings, parse_settings
+from mcp_router.signals.intent import NAMED_FROM
 from tests.docs.pages import Block, blocks, text
 from tests.source_tree import CHECKOUT
 
@@ -48,6 +49,14 @@ def test_settings_of_the_page_load(block: Block, folder: Path) -> None:
 
     assert loaded.policy.partition("@")[0] == "support"
     assert loaded.desks
+
+
+def test_the_settings_to_copy_have_every_target_of_the_packaged_policy(folder: Path) -> None:
+    loaded = settings(of("docs/configuration.md")[0].code, folder)
+    have = {one.name for one in (*loaded.models, *loaded.desks)}
+
+    pools = PolicySource(None).load("support").pools
+    assert {one.target for pool in pools for one in pool.targets} == have
 
 
 def test_settings_of_the_readme_load(folder: Path) -> None:
@@ -120,6 +129,15 @@ def test_the_smallest_policy_stands_in_the_place_that_the_page_names(tmp_path: P
         "tool:lookup_ticket",
         "tool:reply_to_ticket",
     ]
+
+
+def test_numbers_about_intents_are_those_of_the_code() -> None:
+    sizes = [len(one.examples) for one in PolicySource(None).load("support").intents]
+
+    assert (min(sizes), max(sizes)) == (8, 13)
+    assert "the packaged policy has 8 to 13 an intent" in text("policies.md")
+    assert NAMED_FROM == 0.25
+    assert "Below 0.25 none is named" in text("policies.md")
 
 
 def test_the_longest_deadline_of_the_packaged_policy_is_what_hosts_are_told() -> None:

@@ -71,23 +71,30 @@ def test_python_is_python(block: Block) -> None:
 
 
 def commands() -> list[tuple[str, str]]:
+    """Return every command line of the docs and the README, in blocks and in sentences."""
     lines = [(str(one), line) for one in blocks("sh") for line in one.code.splitlines()]
+
+    for page in (*PAGES, CHECKOUT / "README.md"):
+        found = re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))
+        lines += [(page.name, line) for line in dict.fromkeys(found)]
+
     return [(place, line) for place, line in lines if line.startswith("mcp-router ")]
 
 
 @pytest.mark.parametrize(("place", "line"), commands())
-def test_commands_parse(place: str, line: str) -> None:
+def test_commands_and_their_options_exist(place: str, line: str) -> None:
     arguments = shlex.split(line)[1:]
     command: click.Command = main
     context = click.Context(main, info_name="mcp-router")
 
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and arguments:
         name, found, arguments = command.resolve_command(context, arguments)
         assert found is not None, place
         command = found
         context = click.Context(command, info_name=name, parent=context)
 
-    command.parse_args(context, arguments)
+    options = {name for one in command.params for name in one.opts}
+    assert {one for one in arguments if one.startswith("-")} - options == set()
 
 
 def test_the_blocks_for_hosts_are_the_files_to_copy() -> None:

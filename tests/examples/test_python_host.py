@@ -29,7 +29,7 @@ def test_an_unexpected_error_ends_the_host_with_its_code(environment: dict[str, 
     run = run_example(SCRIPT, environment, "--ticket", "999999")
 
     assert run.returncode == 1
-    assert "lookup_ticket failed: not_found:" in run.stderr
+    assert run.stderr.splitlines()[-1].startswith("lookup_ticket failed: not_found: ")
 
 
 def test_help_says_how_to_run_it(environment: dict[str, str]) -> None:
