@@ -166,7 +166,7 @@ def _jsonl(lines: _Lines, column: str) -> Iterator[Question]:
 def _member(text: str, column: str, line: int) -> str:
     """Return the text that a JSON object holds under the name of the column."""
     try:
-        value: object = json.loads(text)
+        value: object = json.loads(text.rstrip())  # else an error at the end is on the next line
     except json.JSONDecodeError as error:
         raise _wrong(line, f"is not JSON from column {error.colno} on") from None
     except (RecursionError, ValueError):  # nested a thousand levels deep; an endless number

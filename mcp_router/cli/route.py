@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import anyio
@@ -19,7 +19,6 @@ from rich.progress import (
 )
 
 from mcp_router.app import open_app
-from mcp_router.canonical import plain
 from mcp_router.cli.batch import Batch, Output, Plan
 from mcp_router.cli.common import (
     EXIT_FAILED,
@@ -117,8 +116,11 @@ def route(
 
     report = batch.summary.report(seconds=batch.seconds, stopped=batch.stopped)
 
+    if report.figures.questions == 0 and report.stopped is None:
+        raise FileUnusable("There are only blank lines, and no question.")
+
     if as_json:
-        click.echo(json.dumps(plain(report)))
+        click.echo(json.dumps(asdict(report)))
     else:
         show_report(table_console(), report)
 
@@ -136,9 +138,6 @@ def _end(batch: Batch, report: Report) -> None:
 
     if batch.interrupted:
         sys.exit(EXIT_INTERRUPTED)
-
-    if report.figures.questions == 0:
-        raise FileUnusable("There are only blank lines, and no question.")
 
     if report.figures.answered == 0:
         sys.exit(EXIT_FAILED)
@@ -164,14 +163,16 @@ async def _route(
 
 
 def _progress() -> Progress:
-    """Return the bar, which leaves nothing behind."""
+    """Return the bar, which leaves nothing behind; a pipe or a file gets none."""
+    console = Console(stderr=True)
     return Progress(
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[told]}"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 

@@ -31,7 +31,7 @@ def show_report(console: Console, report: Report) -> None:
     table.add_row("all", *_cells(report.figures, whole), style="bold")
     console.print(table)
     _show_errors(console, report)
-    console.print(_last_line(report))
+    console.print(_last_lines(report))
 
 
 def _cells(figures: Figures, whole: int) -> tuple[str, ...]:
@@ -64,11 +64,17 @@ def _show_errors(console: Console, report: Report) -> None:
     console.print("explain_decision and `mcp-router audit export` have each one's attempts.")
 
 
-def _last_line(report: Report) -> Text:
-    blank = f", {count(report.blank_lines, 'blank line')} skipped" if report.blank_lines else ""
-    stopped = f"; stopped early ({report.stopped})" if report.stopped else ""
-    return Text(
+def _last_lines(report: Report) -> Text:
+    lines = [
         f"\n{count(report.figures.questions, 'question')} in {report.seconds:.1f} s: "
         f"{report.questions_per_second:,.1f} questions per second, "
-        f"${report.figures.cost_usd:.6f} in all{blank}{stopped}"
-    )
+        f"${report.figures.cost_usd:.6f} in all"
+    ]
+
+    if report.blank_lines:
+        lines.append(f"{count(report.blank_lines, 'blank line')} skipped")
+
+    if report.stopped:
+        lines.append(f"stopped early: {report.stopped}")
+
+    return Text("\n".join(lines))
