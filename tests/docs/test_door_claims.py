@@ -15,6 +15,7 @@ from mcp.shared.exceptions import MCPError
 
 from mcp_router.app import open_app
 from mcp_router.cli.main import main
+from mcp_router.domain.caller import Scope
 from mcp_router.domain.target import TargetKind
 from mcp_router.errors import UnsafeBind
 from mcp_router.policy.source import PolicySource
@@ -22,6 +23,7 @@ from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.sandbox.salesforce.schema import ACCOUNT, CASE, CONTACT
 from mcp_router.serve.http import asgi, check_bind
 from mcp_router.telemetry.metrics import HELP
+from mcp_router.tools.registry import REGISTRY
 from tests.docs.pages import blocks, text
 from tests.docs.routers import host, settings_for
 from tests.examples.hosts import TOOLS
@@ -168,3 +170,9 @@ def test_the_sandbox_serves_every_model_of_the_packaged_policy(
     named = {one.target for pool in pools if pool.kind is TargetKind.MODEL for one in pool.targets}
 
     assert named == {one.name for one in settings_for(sandbox, tmp_path).models}
+
+
+def test_tools_ask_for_two_of_the_four_scopes() -> None:
+    assert {tool.scope for tool in REGISTRY} == {Scope.READ, Scope.WRITE}
+    page = " ".join(text("configuration.md").split())
+    assert "`approve` and `audit` are accepted, and no tool asks for them yet" in page
