@@ -173,6 +173,7 @@ def test_description_names_every_server_and_the_certificate() -> None:
 
 def test_stopped_sandbox_leaves_no_thread_file_or_port() -> None:
     before_files = len(list(Path("/dev/fd").iterdir()))
+    before_threads = set(threading.enumerate())
     sandbox = Sandbox.start()
     folder = sandbox.certificate.ca_file.parent
 
@@ -185,9 +186,9 @@ def test_stopped_sandbox_leaves_no_thread_file_or_port() -> None:
         took_s = time.monotonic() - started_s
         sandbox.close()
 
-    assert took_s < 1
+    assert took_s < 5
     assert not folder.exists()
-    assert [one.name for one in threading.enumerate() if "sandbox" in one.name] == []
+    assert set(threading.enumerate()) <= before_threads
     assert len(list(Path("/dev/fd").iterdir())) == before_files
 
     with pytest.raises(ConnectionRefusedError):
@@ -196,6 +197,7 @@ def test_stopped_sandbox_leaves_no_thread_file_or_port() -> None:
 
 def test_failed_start_leaves_nothing_behind() -> None:
     before_files = len(list(Path("/dev/fd").iterdir()))
+    before_threads = set(threading.enumerate())
 
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -204,7 +206,7 @@ def test_failed_start_leaves_nothing_behind() -> None:
             Sandbox.start(first_port=other.getsockname()[1])
 
     assert failed.value.message == "The port for the embedded zendesk server is taken."
-    assert [one.name for one in threading.enumerate() if "sandbox" in one.name] == []
+    assert set(threading.enumerate()) <= before_threads
     assert len(list(Path("/dev/fd").iterdir())) == before_files
 
 

