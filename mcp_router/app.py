@@ -23,7 +23,8 @@ from mcp_router.router import Router
 from mcp_router.services import Services
 from mcp_router.settings import SalesforceSettings, Settings, TokenSettings, ZendeskSettings
 from mcp_router.storage.owner import is_alive, this_process
-from mcp_router.storage.store import open_store
+from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS
+from mcp_router.storage.store import Store, open_store
 from mcp_router.telemetry.metrics import Metrics
 
 
@@ -32,6 +33,7 @@ class App:
     """A running router, before any door is opened to it."""
 
     services: Services
+    store: Store
     targets: Targets
     metrics: Metrics
     tokens: tuple[TokenSettings, ...]
@@ -40,8 +42,12 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[App]:
+async def open_app(
+    settings: Settings, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS
+) -> AsyncIterator[App]:
     """Open the store and every target; close them when the block ends.
+
+    `busy_timeout_ms` is how long a call waits for another process that holds the database.
 
     Raises:
         StorageUnavailable: the database cannot be opened.
@@ -54,7 +60,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     policies.load(settings.policy)
 
     async with AsyncExitStack() as stack:
-        store = open_store(settings.storage)
+        store = open_store(settings.storage, busy_timeout_ms=busy_timeout_ms)
         stack.callback(store.close)
         targets = await open_targets(settings, clock, stack)
         judge = Judge(policies, settings.policy, targets)
@@ -86,6 +92,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
         yield App(
             services=services,
+            store=store,
             targets=targets,
             metrics=metrics,
             tokens=settings.tokens,

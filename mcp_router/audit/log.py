@@ -151,8 +151,11 @@ class DecisionLog:
         """Write the record of a call that failed; its own error tells more than a full disk."""
         try:
             await self._append(draft, started_s)
-        except StorageUnavailable:
-            _logger.exception("no record could be kept of call %s", draft.call.call_id)
+        except StorageUnavailable as full:
+            # Without a traceback: on a full disk this is said of every call.
+            _logger.error(
+                "no record could be kept of call %s: %s", draft.call.call_id, full.message
+            )
 
     async def _append(self, draft: Draft, started_s: float) -> None:
         """Write the record, whatever happens to the task meanwhile."""

@@ -18,7 +18,6 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_router.app import App
-from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.errors import AddressInUse, StorageUnavailable, UnsafeBind
 from mcp_router.serve.auth import RequireToken, StaticTokens
 from mcp_router.serve.mcp import RouterServer, build_server
@@ -180,11 +179,11 @@ async def _healthz(_: Request) -> Response:
 
 
 def _readyz(app: App) -> _Endpoint:
-    """Return the endpoint that says whether calls can be served."""
+    """Return the endpoint that says whether calls can be served: each one leaves a record."""
 
     async def endpoint(_: Request) -> Response:
         try:
-            await app.services.ledger.of_run(LOCAL_TENANT, "readyz", limit=1)
+            await app.store.database.check()
         except StorageUnavailable as error:
             return JSONResponse({"status": error.code}, status_code=503)
 

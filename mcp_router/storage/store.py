@@ -6,7 +6,7 @@ from pathlib import Path
 from mcp_router.errors import InvalidSettings
 from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.storage.sqlite.archive import Archive
-from mcp_router.storage.sqlite.database import Database
+from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
 
 SQLITE = "sqlite:///"
@@ -25,14 +25,16 @@ class Store:
         self.database.close()
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Store:
     """Open the database of a storage URL for a server.
+
+    `busy_timeout_ms` is how long a call waits for another process that holds the database.
 
     Raises:
         InvalidSettings: the URL names no kind of store that is supported.
         StorageUnavailable: the database cannot be opened.
     """
-    database = Database(_path(url))
+    database = Database(_path(url), busy_timeout_ms=busy_timeout_ms)
     return Store(
         database=database, actions=ActionTable(database), decisions=DecisionTable(database)
     )

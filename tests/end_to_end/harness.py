@@ -23,6 +23,7 @@ from mcp_router.sandbox.zendesk.records import Comment
 from mcp_router.sandbox.zendesk.seed import MAYA
 from mcp_router.serve.mcp import build_server
 from mcp_router.settings import load_settings
+from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS
 from mcp_router.storage.store import open_archive
 from tests.end_to_end.policy import write_policy
 
@@ -97,16 +98,21 @@ def token(
 
 
 @asynccontextmanager
-async def opened(place: Place) -> AsyncIterator[App]:
+async def opened(place: Place, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> AsyncIterator[App]:
     """Open the router that a place describes."""
-    async with open_app(load_settings(place.file, {})) as app:
+    async with open_app(load_settings(place.file, {}), busy_timeout_ms=busy_timeout_ms) as app:
         yield app
 
 
 @asynccontextmanager
-async def connected(place: Place, *, mode: str = MODERN) -> AsyncIterator[Client]:
+async def connected(
+    place: Place, *, mode: str = MODERN, busy_timeout_ms: int = BUSY_TIMEOUT_MS
+) -> AsyncIterator[Client]:
     """Open the router and connect a client in memory."""
-    async with opened(place) as app, Client(build_server(app), mode=mode) as client:
+    async with (
+        opened(place, busy_timeout_ms=busy_timeout_ms) as app,
+        Client(build_server(app), mode=mode) as client,
+    ):
         yield client
 
 

@@ -22,16 +22,18 @@ _WAL_PAUSE_S = 0.025
 class Database:
     """The open database of one process; other processes may have the same file open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         """Open the file, create it and its tables where they are missing.
+
+        `busy_timeout_ms` is how long a call waits for another process that holds the file.
 
         Raises:
             StorageUnavailable: the file cannot be opened, is locked, or is no database.
         """
-        self._reads = _connect(path)
+        self._reads = _connect(path, busy_timeout_ms)
 
         try:
-            self._writer = Writer(_connect(path))
+            self._writer = Writer(_connect(path, busy_timeout_ms))
         except StorageUnavailable:
             self._reads.close()
             raise
@@ -83,12 +85,12 @@ def _write_nothing(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {version}")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, busy_timeout_ms: int) -> sqlite3.Connection:
     """Open one connection whose transactions are ours alone and whose commits are durable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000
+            path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_ms / 1000
         )
     except (sqlite3.Error, OSError) as error:
         raise StorageUnavailable("The database file or its folder cannot be opened.") from error
