@@ -1,0 +1,218 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from mcp_router.cli.policy_show import told_condition
+from mcp_router.domain.policy import Condition
+from tests.cli.running import run, spawned, told
+from tests.policy.documents import VALID, changed
+
+BROKEN = changed("    pool: cheap\n", "    pool: cheep\n").replace("version: 2", "version: two")
+
+
+def release(folder: Path, text: str, name: str = "shop", version: int = 2) -> Path:
+    file = folder / name / f"{version}.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def settings(folder: Path, policy: str = "shop") -> Path:
+    file = folder / "router.yaml"
+    file.write_text(f"policies: policies\npolicy: {policy}\n", encoding="utf-8")
+    return file
+
+
+def mistakes(file: str) -> list[str]:
+    return [
+        f"{file}:2:10: version: expected a whole number",
+        f"{file}:33:11: rules[1].pool: expected the name of a pool in `pools`; did you mean "
+        "`cheap`?",
+    ]
+
+
+def test_every_version_of_every_configured_policy_is_checked(tmp_path: Path) -> None:
+    release(tmp_path / "policies", VALID)
+    release(tmp_path / "policies", VALID.replace("version: 2", "version: 3"), version=3)
+    release(tmp_path / "policies", VALID.replace("name: shop", "name: bank"), name="bank")
+
+    result = run("policy", "check", "--config", settings(tmp_path))
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["bank@2: ok", "shop@2: ok", "shop@3: ok"]
+
+
+def test_every_problem_of_every_document_is_told_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    release(folder, BROKEN)
+    release(folder, VALID, name="bank")
+
+    result = run("policy", "check", "--config", settings(tmp_path))
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"{folder}/bank/2.yaml:1:7: name: expected bank, the name of the folder",
+        *mistakes(f"{folder}/shop/2.yaml"),
+        "bank@2: rejected, 1 problem",
+        "shop@2: rejected, 2 problems",
+    ]
+
+
+def test_programs_get_each_problem_with_its_place(tmp_path: Path) -> None:
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(changed("deadline_s: 30", "deadline_s: 0"), encoding="utf-8")
+
+    result = run("policy", "check", draft, "--json")
+
+    assert result.exit_code == 1
+    assert told(result) == {
+        "ok": False,
+        "documents": [
+            {
+                "document": str(draft),
+                "ok": False,
+                "problems": [
+                    {
+                        "file": str(draft),
+                        "line": 7,
+                        "column": 15,
+                        "path": "limits.deadline_s",
+                        "expected": "a number above 0",
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_names_files_and_folders_can_be_mixed(tmp_path: Path) -> None:
+    folder = tmp_path / "drafts"
+    release(folder, VALID)
+    draft = release(tmp_path, BROKEN, name="loose")
+
+    result = run("policy", "check", "support", "support@1", folder, draft)
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        *mistakes(str(draft)),
+        "support@1: ok",
+        "support@1: ok",
+        "shop@2: ok",
+        f"{draft}: rejected, 2 problems",
+    ]
+
+
+def test_without_settings_the_packaged_policies_are_checked(tmp_path: Path) -> None:
+    with spawned("policy", "check", folder=tmp_path) as child:
+        stdout, stderr = child.communicate(timeout=20)
+
+    assert (child.returncode, stdout, stderr) == (0, "support@1: ok\n", "")
+
+
+def test_a_bare_word_may_be_a_folder_here(tmp_path: Path) -> None:
+    release(tmp_path / "drafts", VALID)
+
+    with spawned("policy", "check", "drafts", folder=tmp_path) as child:
+        stdout, _ = child.communicate(timeout=20)
+
+    assert (child.returncode, stdout) == (0, "shop@2: ok\n")
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "message"),
+    [
+        ("nope", 2, "unknown_policy: There is no policy of that name; the policies are: support."),
+        ("support@9", 2, "unknown_policy: support has no such version; it has: 1."),
+        ("{folder}/no.yaml", 1, "file_unusable: {folder}/no.yaml cannot be read: No such file"),
+        ("{folder}", 1, "file_unusable: {folder} holds no policy."),
+    ],
+)
+def test_what_is_not_there_is_told_with_the_way_on(
+    tmp_path: Path, document: str, code: int, message: str
+) -> None:
+    result = run("policy", "check", document.replace("{folder}", str(tmp_path)))
+
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.startswith(message.replace("{folder}", str(tmp_path)))
+    assert len(result.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_named_settings_must_be_there(tmp_path: Path, command: str) -> None:
+    result = run("policy", command, "--config", tmp_path / "no.yaml")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("settings_missing: ")
+
+
+def test_a_policy_is_shown_top_to_bottom(tmp_path: Path) -> None:
+    release(tmp_path / "policies", VALID)
+
+    result = run("policy", "show", "--config", settings(tmp_path))
+
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    digest = lines.pop(3)
+    assert digest.startswith("SHA-256: ")
+    assert lines == []
+
+
+def test_a_version_can_be_named_and_the_highest_is_the_default(tmp_path: Path) -> None:
+    release(tmp_path / "policies", VALID)
+    release(tmp_path / "policies", VALID.replace("version: 2", "version: 10"), version=10)
+    config = settings(tmp_path)
+
+    shown = [
+        run("policy", "show", *reference, "--config", config).stdout.splitlines()[0]
+        for reference in ([], ["shop"], ["shop@2"])
+    ]
+
+    assert shown == [
+        "shop@10, owned by support",
+        "shop@10, owned by support",
+        "shop@2, owned by support",
+    ]
+
+
+def test_programs_get_the_whole_policy(tmp_path: Path) -> None:
+    release(tmp_path / "policies", VALID)
+
+    policy = told(run("policy", "show", "shop", "--config", settings(tmp_path), "--json"))
+
+    assert (policy["name"], policy["version"]) == ("shop", 2)
+    assert policy["intents"] == [
+        {"name": "returns", "examples": ["can I return this", "how do I send it back"]},
+        {"name": "dispute", "examples": ["I want my money back"]},
+    ]
+    assert json.dumps(policy["rules"]).count('"id"') == 6
+
+
+def test_a_rejected_policy_cannot_be_shown(tmp_path: Path) -> None:
+    release(tmp_path / "policies", BROKEN)
+
+    result = run("policy", "show", "shop", "--config", settings(tmp_path))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("policy_rejected: ")
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (Condition(), "always"),
+        (Condition(intents=("a",), min_confidence=0.35), "intent a; confidence at least 0.35"),
+        (
+            Condition(customer_tiers=("vip", "gold"), tenants=("a", "b", "c")),
+            "customer tier vip or gold; tenant a, b or c",
+        ),
+        (Condition(locales=("de",), channels=("voice",)), "locale de; channel voice"),
+        (
+            Condition(min_prompt_tokens=1, max_prompt_tokens=6000),
+            "prompt of at least 1 token; prompt of at most 6,000 tokens",
+        ),
+        (Condition(min_turns=6, tools_offered=True), "at least 6 turns; tools offered"),
+        (Condition(tools_offered=False), "no tools offered"),
+    ],
+)
+def test_conditions_are_told_in_words(condition: Condition, expected: str) -> None:
+    assert told_condition(condition) == expected
