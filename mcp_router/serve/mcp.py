@@ -119,6 +119,7 @@ def build_server(app: App, registry: Sequence[AnyTool] = REGISTRY) -> RouterServ
         instructions=INSTRUCTIONS,
         tools=[_routed(tool, door) for tool in registry],
         extensions=[extension],
+        subscriptions=False,  # the list of tools never changes while the server runs
         cache_hints={"tools/list": CacheHint(ttl_ms=LIST_TTL_MS, scope="public")},
         log_level="WARNING",
     )
