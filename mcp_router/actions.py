@@ -7,7 +7,7 @@ arguments -> decide -> ledger.reserve(key, fingerprint)
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, assert_never
 
 import anyio
@@ -24,8 +24,10 @@ from mcp_router.domain.write import CreateTicket, DeskWrite
 from mcp_router.errors import (
     KeyConflict,
     LeaseLost,
+    LedgerDegraded,
     OutcomeUnknown,
     RouterError,
+    StorageUnavailable,
 )
 from mcp_router.execute.delivery import Delivery, Settled, Shipment
 from mcp_router.execute.judge import Judge, require_candidates
@@ -114,33 +116,45 @@ class Actions:
 
         Raises:
             NoTarget: no configured desk may serve the call; no key was used.
-            StorageUnavailable: the ledger cannot commit; nothing was sent.
-            LedgerDegraded: it was applied, but the ledger could not note it.
+            StorageUnavailable: the store cannot commit; nothing was applied.
+            LedgerDegraded: it was applied, but the store could not note it.
+            OutcomeUnknown: it may have been applied, and the store could not note that.
         """
-        async with self._log.record(call) as draft:
-            decision = self._judge.desk(call)
-            draft.decision = decision
-            require_candidates(decision)
-            wish = await prepare(Reader(self._lookups, call, draft))
-            draft.ticket_id = wish.object_id
-            key = self._key(call, wish)
+        acted: Acted | None = None
 
-            if wish.dry_run:
-                acted = Acted(
-                    outcome=Outcome.DRY_RUN,
-                    key=key,
-                    target=decision.candidates[0].target,
-                    write=wish.write,
-                )
-            else:
-                # A host that goes away, or a deadline of its own, must not cut a write in two.
-                with anyio.CancelScope(shield=True):
-                    acted = await self._act(call, wish, key, decision, draft)
+        try:
+            async with self._log.record(call) as draft:
+                acted = await self._carry_out(call, prepare, draft)
+                draft.target = acted.target
+                draft.outcome = acted.outcome
+                draft.error_code = acted.error.code if acted.error else None
+        except StorageUnavailable as error:
+            raise _unrecorded(acted, error) from error
 
-            draft.target = acted.target
-            draft.outcome = acted.outcome
-            draft.error_code = acted.error.code if acted.error else None
-            return acted
+        return acted
+
+    async def _carry_out(self, call: Call, prepare: Prepare, draft: Draft) -> Acted:
+        """Decide, prepare, and do it or show it."""
+        decision = self._judge.desk(call)
+        draft.decision = decision
+        require_candidates(decision)
+        wish = await prepare(Reader(self._lookups, call, draft))
+        draft.ticket_id = wish.object_id
+        key = self._key(call, wish)
+
+        if wish.dry_run:
+            return Acted(
+                outcome=Outcome.DRY_RUN,
+                key=key,
+                target=decision.candidates[0].target,
+                write=wish.write,
+            )
+
+        # A host that goes away, or a deadline of its own, must not cut a write in two.
+        with anyio.CancelScope(shield=True):
+            acted = await self._act(call, wish, key, decision, draft)
+
+        return acted
 
     async def _act(
         self, call: Call, wish: Wish, key: Key, decision: Decision, draft: Draft
@@ -153,7 +167,7 @@ class Actions:
         delivery = Delivery(self._ledger, self._clock, draft.attempted)
         shipment = Shipment(
             write=wish.write,
-            desks=desks,
+            desks=desks[: decision.limits.attempts],
             ends_s=self._clock.monotonic_s() + decision.limits.deadline_s,
             attempt_timeout_s=decision.limits.attempt_timeout_s,
         )
@@ -163,11 +177,15 @@ class Actions:
                 case Admission.PROCEED:
                     settled = await delivery.deliver(action, shipment)
                 case Admission.RECONCILE:
-                    settled = await delivery.reconcile(action, shipment)
+                    holder = replace(shipment, desks=self._holder(action))
+                    settled = await delivery.reconcile(action, holder)
                 case _:
                     settled = Settled(action=action)
         except LeaseLost as lost:
             settled, admission = Settled(action=action, error=lost), Admission.IN_PROGRESS
+        except BaseException:
+            self._ledger.abandon(wanted.owner or "")
+            raise
 
         draft.acted(settled.action)
         outcome, error = _outcome(admission, settled)
@@ -188,6 +206,11 @@ class Actions:
         """
         desks = tuple(self._targets.desks[one.target] for one in decision.candidates)
         return desks if isinstance(wish.write, CreateTicket) else desks[:1]
+
+    def _holder(self, action: Action) -> tuple[Desk, ...]:
+        """Return the desk that may hold the write already, whatever the policy prefers by now."""
+        desk = self._targets.desks.get(action.target)
+        return () if desk is None else (desk,)
 
     def _key(self, call: Call, wish: Wish) -> Key:
         """Return the key of the wish."""
@@ -226,6 +249,23 @@ class Actions:
             run_id=call.run_id,
             object_id=wish.object_id,
         )
+
+
+def _unrecorded(acted: Acted | None, error: StorageUnavailable) -> RouterError:
+    """Return what is true of a write whose record could not be kept.
+
+    Its answer must not leave without a record, but "storage unavailable" alone would say that
+    nothing was applied.
+    """
+    match acted.outcome if acted else None:
+        case Outcome.SUCCEEDED | Outcome.REPLAYED:
+            return LedgerDegraded("The desk applied the write; its record cannot be kept now.")
+        case Outcome.OUTCOME_UNKNOWN | Outcome.IN_PROGRESS:
+            return OutcomeUnknown("The write may have been applied; no record can be kept now.")
+        case Outcome.FAILED | Outcome.CONFLICT | Outcome.DRY_RUN | None:
+            return error
+        case _ as never:
+            assert_never(never)
 
 
 def _outcome(admission: Admission, settled: Settled) -> tuple[Outcome, RouterError | None]:

@@ -1,8 +1,7 @@
 """Fakes for tests, ours and our users': time that stands still, stores in memory, scripted targets.
 
-Each one keeps the promise of what it stands for: the stores pass the same contract suite as
-SQLite, and the desk honours the strategy that it declares, so that its count of effects is the
-truth which the router has to match.
+The stores pass the same contract suite as SQLite. The desk honours the strategy that it
+declares, so that its list of effects is the truth which the router has to match.
 """
 
 from collections import deque
@@ -106,10 +105,10 @@ class MemoryActions:
         return next((row for row in mine if row.action_id == action_id), None)
 
     async def of_run(self, tenant: str, run_id: str, limit: int) -> tuple[Action, ...]:
-        """Return the actions of a run in the order in which they were reserved."""
+        """Return the latest actions of a run, in the order in which they were reserved."""
         await checkpoint()
         rows = [row for row in self._rows.values() if (row.tenant, row.run_id) == (tenant, run_id)]
-        return tuple(rows[:limit])
+        return tuple(rows[-limit:])
 
     def events(self, action_id: str) -> tuple[ActionEvent, ...]:
         """Return what happened to an action, oldest first."""
@@ -225,7 +224,10 @@ class ScriptedDesk:
         settled: bool = True,
         late_after: int = 1,
     ) -> None:
-        """Play `script` write by write, then apply and answer everything."""
+        """Play `script` write by write, then apply and answer everything.
+
+        Without `settled` all happens within one second: its writes do not move the version.
+        """
         self._name = name
         self._strategy = strategy
         self._script = deque(script)
@@ -359,7 +361,7 @@ class ScriptedDesk:
         if based_on is not None and based_on.stamp != str(self._version):
             raise refusal(Reason.CHANGED, 409)
 
-        self._version += 1
+        self._version += self._settled
         self.effects.append(marker)
         return _ref(marker)
 

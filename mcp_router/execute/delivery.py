@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from mcp_router.clock import Clock
-from mcp_router.domain.action import Action, Precondition, Ref
+from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.write import DeskWrite
 from mcp_router.errors import (
@@ -64,13 +64,17 @@ class Delivery:
 
         Raises:
             LeaseLost: another caller took over; its word counts.
-            StorageUnavailable: `sending` could not be put on disk, so nothing was sent.
+            StorageUnavailable: the store cannot commit, and nothing was applied.
             LedgerDegraded: the desk applied it, but the store could not note it.
+            OutcomeUnknown: it may have been applied, and the store could not note that.
         """
         failure: SendFailed | None = None
 
         for desk in shipment.desks:
             if failure is not None:
+                if self._is_late(shipment):
+                    break
+
                 action = await self._ledger.held(action)
 
             try:
@@ -95,7 +99,11 @@ class Delivery:
         return await self._refused(action, action.target, failure)
 
     async def reconcile(self, action: Action, shipment: Shipment) -> Settled:
-        """Find out about an action that may have been applied; `shipment` names its one desk."""
+        """Find out about an action that may have been applied; `shipment` names its one desk.
+
+        Raises:
+            LeaseLost, LedgerDegraded, OutcomeUnknown: as `deliver` does.
+        """
         for desk in shipment.desks:
             if desk.name == action.target:
                 return await self._find_out(action, desk, shipment)
@@ -103,6 +111,17 @@ class Delivery:
         return await self._give_up(action)
 
     async def _find_out(self, action: Action, desk: Desk, shipment: Shipment) -> Settled:
+        """Decide about a write that may have been applied, as far as that is possible now."""
+        try:
+            return await self._ask(await self._doubt(action), desk, shipment)
+        except StorageUnavailable as error:
+            # On disk the row is `sending` or `unknown`: its next caller goes on from there. To
+            # say "storage unavailable" here would say that nothing was sent.
+            raise OutcomeUnknown(
+                "The desk may have applied this write; the ledger cannot note more of it now."
+            ) from error
+
+    async def _ask(self, action: Action, desk: Desk, shipment: Shipment) -> Settled:
         """Ask the desk, send again only where it is safe, until decided or out of time."""
         while can_probe(action.strategy):
             try:
@@ -115,23 +134,32 @@ class Delivery:
             if found is not None:
                 return Settled(action=await self._succeed(action, found))
 
-            if not may_resend(action) or self._clock.monotonic_s() >= shipment.ends_s:
+            if not may_resend(action) or self._is_late(shipment):
                 break
 
-            action, failure = await self._send(
-                action, desk, shipment, action.precondition, in_doubt=True
-            )
+            action, failure = await self._send(action, desk, shipment, action.precondition)
 
             if failure is None:
                 return Settled(action=action)
 
-            if failure.reason is Reason.CHANGED:
+            action = await self._doubt(action)
+
+            # Only a version that this very write was based on says something of the first send.
+            # Elsewhere a 409 may mean that the first one is under way.
+            if failure.reason is Reason.CHANGED and action.strategy is Strategy.CAS_MARKER:
                 return await self._changed(action, desk, shipment)
 
             if failure.evidence is Evidence.NOT_APPLIED and failure.reason is not Reason.EXISTS:
                 break  # this send was refused, but the one before it may still have been applied
 
         return await self._give_up(action)
+
+    async def _doubt(self, action: Action) -> Action:
+        """Note that what was sent may have been applied."""
+        if action.state is ActionState.SENDING:
+            return await self._ledger.lost(action, OutcomeUnknown.code)
+
+        return action
 
     async def _changed(self, action: Action, desk: Desk, shipment: Shipment) -> Settled:
         """Decide a resend that met another version: ours landed, or it never can."""
@@ -149,20 +177,20 @@ class Delivery:
         return Settled(action=await self._ledger.failed(action, error.code), error=error)
 
     async def _send(
-        self,
-        action: Action,
-        desk: Desk,
-        shipment: Shipment,
-        precondition: Precondition | None,
-        *,
-        in_doubt: bool = False,
+        self, action: Action, desk: Desk, shipment: Shipment, precondition: Precondition | None
     ) -> tuple[Action, SendFailed | None]:
-        """Put `sending` on disk, send once, note what came of it.
+        """Put `sending` on disk and send once; a failure leaves the action `sending`.
 
-        `in_doubt` says that an earlier send may have been applied: then a refusal of this one
-        proves nothing.
+        Each desk of a pool has its own way of telling a write apart from its repetition; a write
+        that may be at a desk already keeps the one under which it was sent.
         """
-        action = await self._ledger.sending(action, target=desk.name, precondition=precondition)
+        first = action.state is ActionState.RESERVED
+        action = await self._ledger.sending(
+            action,
+            target=desk.name,
+            strategy=desk.strategy(shipment.write) if first else action.strategy,
+            precondition=precondition,
+        )
         started_s = self._clock.monotonic_s()
 
         try:
@@ -174,12 +202,6 @@ class Delivery:
             )
         except SendFailed as failure:
             self._tell(desk, failure.evidence, failure.reason, started_s, failure.status)
-
-            unknown = failure.evidence is Evidence.UNKNOWN or failure.reason is Reason.EXISTS
-
-            if unknown or in_doubt:
-                action = await self._ledger.lost(action, OutcomeUnknown.code)
-
             return action, failure
 
         self._tell(desk, Evidence.APPLIED, Reason.OK, started_s, None)
@@ -209,6 +231,10 @@ class Delivery:
             action=await self._ledger.let_go(action),
             error=OutcomeUnknown("The desk may have applied this write and cannot say so now."),
         )
+
+    def _is_late(self, shipment: Shipment) -> bool:
+        """Return whether the deadline has passed: nothing that has an effect begins after it."""
+        return self._clock.monotonic_s() >= shipment.ends_s
 
     def _left_s(self, shipment: Shipment) -> float:
         """Return the seconds that one request may take now; a probe gets at least a moment."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from mcp_router.clock import Clock
-from mcp_router.domain.action import Action, Precondition, Ref
+from mcp_router.domain.action import Action, Precondition, Ref, Strategy
 from mcp_router.errors import LeaseLost, UnknownAction
 from mcp_router.ledger import machine
 from mcp_router.ledger.admission import Admission, admit, judge
@@ -30,7 +30,7 @@ class ActionStore(Protocol):
         """Return the tenant's action of that id."""
 
     async def of_run(self, tenant: str, run_id: str, limit: int) -> tuple[Action, ...]:
-        """Return the first actions of a run."""
+        """Return the latest actions of a run, in the order of their reservation."""
 
 
 class Ledger:
@@ -41,6 +41,7 @@ class Ledger:
         self._store = store
         self._clock = clock
         self._is_alive = is_alive
+        self._abandoned: set[str] = set()
 
     async def reserve(self, wanted: Action, earlier_key: str | None) -> tuple[Admission, Action]:
         """Reserve the key of `wanted`, or say what stands there.
@@ -60,19 +61,23 @@ class Ledger:
         row = await self._store.claim(
             wanted,
             lambda existing: judge(
-                existing, wanted, now_ms=self._clock.now_ms(), is_alive=self._is_alive
+                existing, wanted, now_ms=self._clock.now_ms(), is_alive=self._holds
             ),
         )
         return admit(row, wanted), row
 
     async def sending(
-        self, action: Action, *, target: str, precondition: Precondition | None
+        self, action: Action, *, target: str, strategy: Strategy, precondition: Precondition | None
     ) -> Action:
         """Put `sending` on disk; only after this returns may the first byte leave."""
-        now_ms = self._clock.now_ms()
-        return await self._move(
-            action, machine.start(action, target=target, precondition=precondition, now_ms=now_ms)
+        started = machine.start(
+            action,
+            target=target,
+            strategy=strategy,
+            precondition=precondition,
+            now_ms=self._clock.now_ms(),
         )
+        return await self._move(action, started)
 
     async def succeeded(self, action: Action, ref: Ref) -> Action:
         """Settle the action as applied."""
@@ -106,6 +111,13 @@ class Ledger:
         """Leave the action unknown, for the next caller or a person."""
         return await self._move(action, machine.let_go(action, now_ms=self._clock.now_ms()))
 
+    def abandon(self, owner: str) -> None:
+        """Take note that a call of this process is over although it could not say so on disk.
+
+        The next caller need not wait for its lease to end.
+        """
+        self._abandoned.add(owner)
+
     async def get(self, tenant: str, action_id: str) -> Action:
         """Return the tenant's action.
 
@@ -120,8 +132,12 @@ class Ledger:
         return action
 
     async def of_run(self, tenant: str, run_id: str, limit: int = 20) -> tuple[Action, ...]:
-        """Return what was done, or tried, in a run."""
+        """Return what was done, or tried, in a run, the latest of it if it is too much."""
         return await self._store.of_run(tenant, run_id, limit)
+
+    def _holds(self, owner: str) -> bool:
+        """Return whether an owner may still be at work."""
+        return owner not in self._abandoned and self._is_alive(owner)
 
     async def _move(self, old: Action, new: Action) -> Action:
         """Write a transition under the fence.

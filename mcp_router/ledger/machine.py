@@ -9,7 +9,7 @@
 
 from dataclasses import replace
 
-from mcp_router.domain.action import Action, ActionState, Precondition, Ref
+from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
 from mcp_router.errors import IllegalTransition
 
 _NEXT: dict[ActionState, frozenset[ActionState]] = {
@@ -45,10 +45,25 @@ def take(action: Action, *, owner: str, lease_until_ms: int, now_ms: int) -> Act
     return replace(moved, owner=owner, lease_until_ms=lease_until_ms, fence=action.fence + 1)
 
 
-def start(action: Action, *, target: str, precondition: Precondition | None, now_ms: int) -> Action:
-    """Return the action as it must be on disk before the first byte leaves."""
-    sending = _to(action, ActionState.SENDING, now_ms)
-    return replace(sending, target=target, precondition=precondition, attempts=action.attempts + 1)
+def start(
+    action: Action,
+    *,
+    target: str,
+    strategy: Strategy,
+    precondition: Precondition | None,
+    now_ms: int,
+) -> Action:
+    """Return the action as it must be on disk before the first byte leaves.
+
+    `strategy` is the target's own: it decides later what may be done about a lost answer.
+    """
+    return replace(
+        _to(action, ActionState.SENDING, now_ms),
+        target=target,
+        strategy=strategy,
+        precondition=precondition,
+        attempts=action.attempts + 1,
+    )
 
 
 def succeed(action: Action, *, ref: Ref, now_ms: int) -> Action:

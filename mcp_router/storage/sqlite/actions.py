@@ -66,15 +66,18 @@ class ActionTable:
         return found[0] if found else None
 
     async def of_run(self, tenant: str, run_id: str, limit: int) -> tuple[Action, ...]:
-        """Return the actions of a run in the order in which they were reserved."""
-        return await self._where("tenant = ? AND run_id = ?", (tenant, run_id), limit)
+        """Return the latest actions of a run, in the order in which they were reserved."""
+        found = await self._where("tenant = ? AND run_id = ?", (tenant, run_id), limit)
+        return found[::-1]
 
     async def _where(
         self, condition: str, values: tuple[str, ...], limit: int
     ) -> tuple[Action, ...]:
-        """Return rows of a fixed condition, oldest first."""
+        """Return rows of a fixed condition, newest first."""
         return await self._database.read(
-            lambda connection: tuple(select_actions(connection, condition, values, limit))
+            lambda connection: tuple(
+                select_actions(connection, condition, values, limit, order="rowid DESC")
+            )
         )
 
 

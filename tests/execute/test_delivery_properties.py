@@ -1,0 +1,158 @@
+"""Whatever the desk does, in whatever order: at most one effect, and the truth told of it."""
+
+import asyncio
+from enum import StrEnum
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcp_router.domain.action import ActionState, Precondition, Ref, Strategy
+from mcp_router.domain.write import DeskWrite
+from mcp_router.errors import RouterError
+from mcp_router.ledger.ledger import LEASE_MS
+from mcp_router.testing import ScriptedDesk, Step, lost_answer
+from tests.execute.shipping import Dock
+
+HONOURED = [Strategy.NATIVE_KEY, Strategy.UNIQUE_INDEX, Strategy.CAS_MARKER]
+
+
+class Event(StrEnum):
+    """What happens between the sends."""
+
+    CALL = "call"
+    TWO_CALLS = "two_calls"  # at the same time
+    BROKEN_STORE = "broken_store"  # a call whose store cannot commit any more once it has sent
+    UNREADABLE = "unreadable"  # a call while the desk cannot be asked
+    LEASE_ENDS = "lease_ends"
+    LATE_LANDS = "late_lands"
+
+
+class Sabotage(ScriptedDesk):
+    """A desk at whose next write the store breaks, where the test says so."""
+
+    dock: Dock
+    armed = False
+
+    async def write(
+        self,
+        write: DeskWrite,
+        *,
+        marker: str,
+        precondition: Precondition | None,
+        timeout_s: float,
+    ) -> Ref:
+        self.dock.store.broken = self.armed
+        return await super().write(
+            write, marker=marker, precondition=precondition, timeout_s=timeout_s
+        )
+
+
+def build(
+    strategies: list[Strategy], scripts: list[list[Step]], settled: bool, late_after: int
+) -> Dock:
+    desks = tuple(
+        Sabotage(f"desk-{n}", strategy, script, settled=settled, late_after=late_after)
+        for n, (strategy, script) in enumerate(zip(strategies, scripts, strict=True))
+    )
+    dock = Dock(desks=desks)
+
+    for desk in desks:
+        desk.dock = dock
+
+    return dock
+
+
+async def happen(dock: Dock, event: Event) -> None:
+    desks = [desk for desk in dock.desks if isinstance(desk, Sabotage)]
+
+    for desk in desks:
+        desk.armed = event is Event.BROKEN_STORE
+        desk.unreadable = lost_answer() if event is Event.UNREADABLE else None
+
+    if event is Event.LEASE_ENDS:
+        dock.clock.advance(LEASE_MS / 1000)
+    elif event is Event.LATE_LANDS:
+        dock.effects()
+    else:
+        calls = [dock.call() for _ in range(2 if event is Event.TWO_CALLS else 1)]
+        got = await asyncio.gather(*calls, return_exceptions=True)
+        # A call may end in a coded error; nothing else may get out.
+        assert all(isinstance(one, RouterError) for one in got if isinstance(one, BaseException))
+
+    dock.store.broken = False
+
+
+async def play(dock: Dock, events: list[Event]) -> None:
+    for event in events:
+        await happen(dock, event)
+        assert sum(len(desk.effects) for desk in dock.desks) <= 1
+
+    row = await dock.store.by_key("acme", "key")
+    effects = dock.effects()
+    assert effects <= 1
+
+    if row is None:
+        assert effects == 0
+        return
+
+    if row.state is ActionState.SUCCEEDED:
+        assert effects == 1
+        assert row.ref is not None
+        assert row.ref.id == f"made-by-{row.marker}"
+
+    if row.state in (ActionState.FAILED, ActionState.RESERVED):
+        assert effects == 0
+
+    states = [event.state for event in dock.store.events(row.action_id)]
+    assert ActionState.SENDING in states or sum(dock.sends()) == 0
+
+
+STEPS = st.lists(st.sampled_from(list(Step)), max_size=6)
+EVENTS = st.lists(st.sampled_from(list(Event)), min_size=1, max_size=7)
+
+
+@given(st.sampled_from(HONOURED), STEPS, EVENTS, st.booleans(), st.integers(1, 6))
+@settings(max_examples=500, deadline=None)
+def test_one_desk_that_honours_its_strategy_is_written_to_once(
+    strategy: Strategy, script: list[Step], events: list[Event], settled: bool, late_after: int
+) -> None:
+    asyncio.run(play(build([strategy], [script], settled, late_after), events))
+
+
+@given(
+    st.lists(st.sampled_from(list(Strategy)), min_size=2, max_size=3),
+    st.lists(STEPS, min_size=3, max_size=3),
+    EVENTS,
+    st.booleans(),
+    st.integers(1, 6),
+)
+@settings(max_examples=500, deadline=None)
+def test_a_pool_of_desks_of_any_kind_is_written_to_once(
+    strategies: list[Strategy],
+    scripts: list[list[Step]],
+    events: list[Event],
+    settled: bool,
+    late_after: int,
+) -> None:
+    dock = build(strategies, scripts[: len(strategies)], settled, late_after)
+
+    asyncio.run(play(dock, events))
+
+
+class Liar(ScriptedDesk):
+    """A desk that declares a key and keeps none: what this harness must not be blind to."""
+
+    def _arrive(self, arrival: tuple[str, Precondition | None]) -> Ref:
+        self.effects.append(arrival[0])
+        return Ref(id=f"made-by-{arrival[0]}")
+
+
+def test_the_harness_sees_a_duplicate_where_a_desk_lies() -> None:
+    desk = Liar("first", Strategy.NATIVE_KEY, [Step.LATE], late_after=99)
+    dock = Dock(desks=(desk,))
+
+    with pytest.raises(AssertionError):
+        asyncio.run(play(dock, [Event.CALL]))
+
+    assert len(desk.effects) == 2
