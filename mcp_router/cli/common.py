@@ -49,11 +49,27 @@ class CodedGroup(click.Group):
         """Run the command and tell the error that it ends with."""
         try:
             return super().invoke(ctx)
-        except RouterError as error:
+        except (RouterError, BaseExceptionGroup) as raised:
+            error = _innermost(raised)
+
+            if isinstance(error, SystemExit | BrokenPipeError):
+                ctx.exit(EXIT_FAILED)  # whoever read the output has gone away
+
+            if not isinstance(error, RouterError):
+                raise
+
             click.echo(f"{error.code}: {error.message}\n  {error.advice}", err=True)
             # On a command line it was the operator who named the policy.
             wrong = isinstance(error, ConfigurationError | UnknownPolicy)
             ctx.exit(EXIT_CONFIGURATION if wrong else EXIT_FAILED)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return what a group of one was raised for: task groups wrap whatever passes through them."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+
+    return error
 
 
 @contextmanager

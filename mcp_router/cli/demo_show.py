@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.syntax import Syntax
@@ -23,7 +24,8 @@ POOL_STYLE = {"cost": "green", "balanced": "yellow", "quality": "magenta"}
 SHOWN_RECORDS = 6
 EXPORT_WIDTH = 100
 TITLE = "mcp-router demo"
-PICTURE_WIDTH = 110
+PICTURE_WIDTH = 100
+COLUMNS = (8, 24, 10, 22, 10)
 
 
 def opening(console: Console) -> None:
@@ -47,25 +49,13 @@ def servers(console: Console, sandbox: Sandbox) -> None:
 def routed(console: Console, scene: tuple[Routed, ...]) -> None:
     """Show five tickets and where their questions went."""
     _heading(console, "1  Five tickets, each to the pool that its question needs")
-    table = Table(box=None, pad_edge=False, header_style="dim")
-
-    for column in ("ticket", "intent", "pool", "model"):
-        table.add_column(column, no_wrap=True)
-
-    table.add_column("cost", justify="right", no_wrap=True)
-    table.add_column("why")
+    console.print(_row("ticket", "intent", "pool", "model", "cost", style="dim"))
 
     for one in scene:
-        table.add_row(
-            one.ticket_id,
-            one.intent,
-            Text(one.pool, style=POOL_STYLE.get(one.pool, "")),
-            one.model,
-            _cost(one.cost_usd),
-            Text(one.why, style="dim"),
-        )
+        pool = Text(one.pool, style=POOL_STYLE.get(one.pool, ""))
+        console.print(_row(one.ticket_id, one.intent, pool, one.model, _cost(one.cost_usd)))
+        console.print(Padding(Text(one.why, style="dim"), (0, 0, 0, 8)))
 
-    console.print(table)
     total = sum(one.cost_usd for one in scene)
     console.print(f"[dim]together {_cost(total)}, each with a record that says why[/dim]")
 
@@ -164,6 +154,20 @@ def _heading(console: Console, text: str) -> None:
     """Print a scene's title."""
     console.print()
     console.print(Rule(f"[bold]{text}", align="left", style="cyan"))
+
+
+def _row(
+    ticket: str, intent: str, pool: str | Text, model: str, cost: str, style: str = ""
+) -> Table:
+    """Return one ticket's columns; they fit a terminal of 80."""
+    row = Table.grid()
+
+    for width in COLUMNS:
+        row.add_column(width=width, no_wrap=True)
+
+    row.columns[-1].justify = "right"
+    row.add_row(ticket, intent, pool, model, cost, style=style)
+    return row
 
 
 def _outcome(outcome: str) -> str:
