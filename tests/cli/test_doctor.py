@@ -336,7 +336,9 @@ def test_the_check_of_the_store_leaves_no_record(place: Place) -> None:
 def test_tokens_are_counted_and_a_router_without_targets_says_so(tmp_path: Path) -> None:
     place = Place(file=tmp_path / "router.yaml")
     place.file.write_text(
-        f"tokens:\n  - {{name: a, tenant: t, principal: p, scopes: [read], sha256: {'0' * 64}}}\n",
+        "tokens:\n  - {name: a, tenant: t, principal: p, scopes: [read], sha256: '"
+        + "0" * 64
+        + "'}\n",
         encoding="utf-8",
     )
 
