@@ -77,8 +77,12 @@ class Reader:
         self._call = call
         self._draft = draft
 
-    async def read(self, tool: str, ask: Callable[[Desk, float], Awaitable[T]]) -> T:
-        """Return what the desk that serves `tool` answers to `ask`."""
+    async def read(self, tool: str, ask: Callable[[Desk, float], Awaitable[T | None]]) -> T:
+        """Return what the desk that serves `tool` answers to `ask`.
+
+        Raises:
+            NotFound: the desk has no such thing.
+        """
         _, value = await self._lookups.ask(self._call, self._draft, ask, tool=tool)
         return value
 

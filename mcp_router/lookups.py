@@ -42,13 +42,14 @@ class Lookups:
     async def read(
         self,
         call: Call,
-        ask: Callable[[Desk, float], Awaitable[T]],
+        ask: Callable[[Desk, float], Awaitable[T | None]],
         *,
         ticket_id: str | None = None,
     ) -> tuple[str, T]:
         """Return the name of the desk that answered and its answer.
 
-        `ask` sends one read to the desk it is given, within that many seconds.
+        `ask` sends one read to the desk it is given, within that many seconds; None says that
+        the thing does not exist.
 
         Raises:
             NotFound: the desk answered that the thing does not exist.
@@ -65,7 +66,7 @@ class Lookups:
         self,
         call: Call,
         draft: Draft,
-        ask: Callable[[Desk, float], Awaitable[T]],
+        ask: Callable[[Desk, float], Awaitable[T | None]],
         *,
         tool: str | None = None,
     ) -> tuple[str, T]:
@@ -88,7 +89,7 @@ class Lookups:
         return target, answer.value
 
 
-async def _answer(asked: Awaitable[T]) -> Answer[T | None]:
+async def _answer(asked: Awaitable[T | None]) -> Answer[T | None]:
     """Return what the desk said; that a thing does not exist is an answer, not a failure."""
     try:
         return Answer(value=await asked)

@@ -28,13 +28,13 @@ async def run(services: Services, call: Call, arguments: SyncCaseArguments) -> W
         return await crm(desk).read_case(external_id(arguments.ticket_id), timeout_s=timeout_s)
 
     async def prepare(reader: Reader) -> Wish:
-        case = await reader.read("sync_ticket_to_crm", ask)
-
-        if case is None:
+        try:
+            case = await reader.read("sync_ticket_to_crm", ask)
+        except NotFound:
             raise NotFound(
                 "The CRM has no case for this ticket.",
                 next_step="Call sync_ticket_to_crm first; it creates the case.",
-            )
+            ) from None
 
         update = update_of(arguments.ticket_id, case)
         return Wish(
