@@ -63,11 +63,12 @@ async def test_a_mixed_run_leaves_one_record_for_each_call(
 async def test_many_calls_at_once_leave_one_record_each(sandbox: Sandbox, tmp_path: Path) -> None:
     ticket_id = old_ticket(sandbox)
     place = settle(tmp_path, sandbox)
+    wrong: dict[str, JsonValue] = {"ticket_id": "", "limit": 3}
 
     async with connected(place) as client, anyio.create_task_group() as tasks:
         for number in range(30):
             tasks.start_soon(call, client, "lookup_ticket", {"ticket_id": ticket_id})
-            tasks.start_soon(call, client, "lookup_ticket", {"ticket_id": "", "limit": number})
+            tasks.start_soon(call, client, "lookup_ticket", wrong)
             tasks.start_soon(call, client, "route_completion", {"input": f"Hello {number}"})
 
     assert Counter((one.tool, one.outcome) for one in place.records()) == {
