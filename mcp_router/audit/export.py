@@ -18,6 +18,10 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+# A spreadsheet runs a cell that begins with one of these (OWASP, "CSV Injection"); some take the
+# full-width signs for the same, and skip a line break or a tab before one.
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
 COLUMNS = (
     "seq",
     "at_ms",
@@ -85,15 +89,9 @@ def _cells(seq: int, record: Record) -> tuple[object, ...]:
 
 
 def _csv(cells: Iterable[object]) -> str:
-    """Return one line of CSV in which no cell can be a formula.
-
-    A spreadsheet runs a cell that begins with one of these signs, and some cells hold text that
-    a caller chose.
-    """
+    """Return one line of CSV in which no cell can be a formula; some hold a caller's own text."""
     safe = [
-        f"'{cell}"
-        if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
-        else cell
+        f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_SIGNS) else cell
         for cell in cells
     ]
     line = io.StringIO()

@@ -74,33 +74,34 @@ class Chain:
         """Return the first answer and the name of its target.
 
         The candidates are asked in order; those that failed in passing are asked again, after a
-        pause with full jitter, until a limit is reached.
+        pause with full jitter and not before the time that they asked for, until a limit is
+        reached.
 
         Raises:
-            DeadlineExceeded: the deadline passed first.
+            DeadlineExceeded: the deadline passed first, or would before anybody may be asked.
             TargetsExhausted: no attempt is left, or none could help.
         """
-        waiting = list(candidates)
+        due_s = dict.fromkeys(candidates, self._clock.monotonic_s())
         pause_s = BACKOFF_BASE_S
 
-        while waiting:
-            again: list[Candidate] = []
-            asked_to_wait_s = 0.0
+        while due_s:
+            now_s = self._clock.monotonic_s()
 
-            for candidate in waiting:
+            for candidate in [one for one, at_s in due_s.items() if at_s <= now_s]:
                 failure = await self._one(candidate, send)
 
                 if not isinstance(failure, SendFailed):
                     return candidate.target, failure
 
-                if failure.reason not in _FINAL:
-                    again.append(candidate)
-                    asked_to_wait_s = max(asked_to_wait_s, failure.retry_after_s or 0.0)
+                if failure.reason in _FINAL:
+                    del due_s[candidate]
+                else:
+                    wait_s = failure.retry_after_s or 0.0
+                    due_s[candidate] = self._clock.monotonic_s() + wait_s
 
-            waiting = again
-
-            if waiting:
-                await self._pause(max(asked_to_wait_s, pause_s * self._jitter()))
+            if due_s:
+                first_s = min(due_s.values()) - self._clock.monotonic_s()
+                await self._pause(max(first_s, pause_s * self._jitter()))
                 pause_s = min(pause_s * 2, BACKOFF_CAP_S)
 
         raise TargetsExhausted("Every target has failed.")

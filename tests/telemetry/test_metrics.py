@@ -1,0 +1,100 @@
+"""Prometheus' text, byte for byte, and its counting under threads."""
+
+import threading
+from dataclasses import replace
+
+from mcp_router.domain.attempt import Attempt, Evidence, Reason
+from mcp_router.telemetry.metrics import BUCKETS_S, Metrics
+from tests.storage.rows import record
+
+
+def attempt(target: str, reason: Reason, cost_microusd: int = 0) -> Attempt:
+    return Attempt(
+        target=target,
+        evidence=Evidence.UNKNOWN,
+        reason=reason,
+        latency_ms=5,
+        cost_microusd=cost_microusd,
+    )
+
+
+def test_nothing_counted_is_headings_alone() -> None:
+    assert Metrics().text() == (
+        "# HELP mcp_router_calls_total Calls by tool and outcome.\n"
+        "# TYPE mcp_router_calls_total counter\n"
+        "# HELP mcp_router_attempts_total Sends to targets, by target and reason.\n"
+        "# TYPE mcp_router_attempts_total counter\n"
+        "# HELP mcp_router_cost_usd_total What completions cost, by target.\n"
+        "# TYPE mcp_router_cost_usd_total counter\n"
+        "# HELP mcp_router_call_latency_seconds Time from a call's arrival to its record, by tool."
+        "\n"
+        "# TYPE mcp_router_call_latency_seconds histogram\n"
+    )
+
+
+def test_the_text_of_three_calls() -> None:
+    metrics = Metrics()
+    paid = (attempt("claude", Reason.TIMEOUT), attempt("gpt", Reason.OK, 1_500))
+    metrics.observe(replace(record(tool="route_completion", latency_ms=640), attempts=paid))
+    metrics.observe(record(latency_ms=5))
+    metrics.observe(record(latency_ms=31_000, outcome="error"))
+
+    assert [line for line in metrics.text().splitlines() if not line.startswith("#")] == [
+        'mcp_router_calls_total{tool="lookup_ticket",outcome="error"} 1',
+        'mcp_router_calls_total{tool="lookup_ticket",outcome="ok"} 1',
+        'mcp_router_calls_total{tool="route_completion",outcome="ok"} 1',
+        'mcp_router_attempts_total{target="claude",reason="timeout"} 1',
+        'mcp_router_attempts_total{target="gpt",reason="ok"} 1',
+        'mcp_router_cost_usd_total{target="claude"} 0.000000',
+        'mcp_router_cost_usd_total{target="gpt"} 0.001500',
+        'mcp_router_call_latency_seconds_bucket{tool="lookup_ticket",le="0.005"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="lookup_ticket",le="0.025"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="lookup_ticket",le="0.1"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="lookup_ticket",le="0.5"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="lookup_ticket",le="1"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="lookup_ticket",le="2.5"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="lookup_ticket",le="5"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="lookup_ticket",le="10"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="lookup_ticket",le="30"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="lookup_ticket",le="+Inf"} 2',
+        'mcp_router_call_latency_seconds_sum{tool="lookup_ticket"} 31.005',
+        'mcp_router_call_latency_seconds_count{tool="lookup_ticket"} 2',
+        'mcp_router_call_latency_seconds_bucket{tool="route_completion",le="0.005"} 0',
+        'mcp_router_call_latency_seconds_bucket{tool="route_completion",le="0.025"} 0',
+        'mcp_router_call_latency_seconds_bucket{tool="route_completion",le="0.1"} 0',
+        'mcp_router_call_latency_seconds_bucket{tool="route_completion",le="0.5"} 0',
+        'mcp_router_call_latency_seconds_bucket{tool="route_completion",le="1"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="route_completion",le="2.5"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="route_completion",le="5"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="route_completion",le="10"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="route_completion",le="30"} 1',
+        'mcp_router_call_latency_seconds_bucket{tool="route_completion",le="+Inf"} 1',
+        'mcp_router_call_latency_seconds_sum{tool="route_completion"} 0.640',
+        'mcp_router_call_latency_seconds_count{tool="route_completion"} 1',
+    ]
+
+
+def test_a_label_cannot_break_out_of_its_quotes() -> None:
+    metrics = Metrics()
+    metrics.observe(record(tool='a"b\\c\nd'))
+
+    assert 'mcp_router_calls_total{tool="a\\"b\\\\c\\nd",outcome="ok"} 1\n' in metrics.text()
+
+
+def test_every_record_is_counted_once_whichever_thread_tells_of_it() -> None:
+    metrics = Metrics()
+
+    def observe() -> None:
+        for _ in range(200):
+            metrics.observe(record())
+
+    workers = [threading.Thread(target=observe) for _ in range(4)]
+
+    for worker in workers:
+        worker.start()
+
+    for worker in workers:
+        worker.join()
+
+    assert 'mcp_router_calls_total{tool="lookup_ticket",outcome="ok"} 800\n' in metrics.text()
+    assert len(BUCKETS_S) == metrics.text().count("_bucket{")
