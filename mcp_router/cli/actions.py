@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from mcp_router.canonical import plain
 from mcp_router.cli.common import config_option, json_option, open_source
+from mcp_router.cli.printing import table_console
 from mcp_router.decide.wording import moment
 from mcp_router.domain.action import Action, ActionState
 from mcp_router.errors import UnknownAction
@@ -46,7 +46,14 @@ def list_actions(state: str | None, limit: int, config: Path | None, as_json: bo
 
         return
 
-    table = Table("action", "state", "tool", "target", "object", "ref", "sends", "updated")
+    if not found:
+        click.echo("The ledger holds no such action.")
+        return
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+
+    for column in ("action", "state", "tool", "target", "object", "ref", "sends", "updated"):
+        table.add_column(column, no_wrap=True)
 
     for action in found:
         table.add_row(
@@ -60,7 +67,7 @@ def list_actions(state: str | None, limit: int, config: Path | None, as_json: bo
             moment(action.updated_ms),
         )
 
-    Console().print(table if found else "The ledger holds no such action.")
+    table_console().print(table)
 
 
 @actions.command("show")

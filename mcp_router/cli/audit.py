@@ -38,10 +38,10 @@ def export(kind: str, tenant: str | None, output: Path | None, config: Path | No
     with open_source(config) as source, open_archive(source.settings.storage) as archive:
         total = archive.count(tenant)
 
-        with (
-            Progress(console=Console(stderr=True), transient=True) as progress,
-            _open(output) as to,
-        ):
+        console = Console(stderr=True)
+        bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+
+        with bar as progress, _open(output) as to:
             task = progress.add_task("exporting", total=total)
 
             for line in lines(archive.records(tenant), Format(kind)):
