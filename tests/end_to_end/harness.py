@@ -2,8 +2,8 @@
 
 import hashlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,12 +137,23 @@ def unique(text: str) -> str:
 
 
 class DeskClock(SystemClock):
-    """The wall clock of the embedded servers, which can look back."""
+    """The wall clock of the embedded servers, which can look back and stand still."""
 
     shift_ms = 0
+    stands_at_ms: int | None = None
 
     def now_ms(self) -> int:
-        return super().now_ms() + self.shift_ms
+        return self.stands_at_ms or super().now_ms() + self.shift_ms
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Let everything happen within one second."""
+        self.stands_at_ms = super().now_ms()
+
+        try:
+            yield
+        finally:
+            self.stands_at_ms = None
 
 
 DESK_CLOCK = DeskClock()

@@ -11,6 +11,7 @@ from mcp_router.sandbox.faults import Fault, FaultKind
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.serve.door import KEY_META, RUN_META
 from tests.end_to_end.harness import (
+    DESK_CLOCK,
     LEGACY,
     MODERN,
     call,
@@ -216,6 +217,7 @@ async def test_a_dry_run_writes_nothing_and_uses_no_key(sandbox: Sandbox, tmp_pa
         "message": None,
         "retryable": None,
         "visibility": "public",
+        "decision_id": shown["decision_id"],
     }
     assert "Shown only." in str(shown["write"])
     assert done["outcome"] == "succeeded"
@@ -229,16 +231,18 @@ async def test_a_dry_run_writes_nothing_and_uses_no_key(sandbox: Sandbox, tmp_pa
 async def test_a_lost_reply_that_another_change_could_hide_stays_unknown_and_is_not_sent_again(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    ticket_id = new_ticket(sandbox)
-    reply = {"ticket_id": ticket_id, "body": "On its way.", "idempotency_key": unique("key")}
     sandbox.zendesk.faults.add(Fault(kind=FaultKind.DROP_BEFORE, method="PUT"))
     sent = sandbox.zendesk.received.count(method="PUT")
 
-    async with connected(settle(tmp_path, sandbox)) as client:
-        first = await client.call_tool("reply_to_ticket", dict(reply))
-        again = await call(client, "reply_to_ticket", reply)
-        told = first.structured_content or {}
-        state = await call(client, "get_action", {"action_id": told["action_id"]})
+    with DESK_CLOCK.standing():
+        ticket_id = new_ticket(sandbox)
+        reply = {"ticket_id": ticket_id, "body": "On its way.", "idempotency_key": unique("key")}
+
+        async with connected(settle(tmp_path, sandbox)) as client:
+            first = await client.call_tool("reply_to_ticket", dict(reply))
+            again = await call(client, "reply_to_ticket", reply)
+            told = first.structured_content or {}
+            state = await call(client, "get_action", {"action_id": told["action_id"]})
 
     assert not first.is_error
     assert (told["outcome"], told["code"], told["safe_to_retry"]) == (
