@@ -162,8 +162,14 @@ class Delivery:
         return action
 
     async def _changed(self, action: Action, desk: Desk, shipment: Shipment) -> Settled:
-        """Decide a resend that met another version: ours landed, or it never can."""
+        """Decide a resend that met another version: ours landed, or it never can.
+
+        The version is read first. Once it has moved, no send that was based on the old one can
+        land, so what the probe does not find then was never applied. A 409 alone proves less:
+        a desk may give it for other reasons while the first send is still under way.
+        """
         try:
+            version = await desk.precondition(shipment.write, timeout_s=self._left_s(shipment))
             found = await desk.probe(
                 shipment.write, marker=action.marker, timeout_s=self._left_s(shipment)
             )
@@ -172,6 +178,11 @@ class Delivery:
 
         if found is not None:
             return Settled(action=await self._succeed(action, found))
+
+        held = action.precondition
+
+        if held is None or version is None or version.stamp == held.stamp:
+            return await self._give_up(action)
 
         error = TicketChanged("Somebody else changed the ticket first; nothing was applied.")
         return Settled(action=await self._ledger.failed(action, error.code), error=error)

@@ -60,10 +60,10 @@ TABLE: list[tuple[Strategy, list[Step], ActionState, int, int, str | None]] = [
     (CAS, [Step.LOST, Step.CHANGED], FAILED, 2, 0, "ticket_changed"),
     (CAS, [Step.LATE, Step.CHANGED], FAILED, 2, 0, "ticket_changed"),
     (CAS, [Step.CHANGED], FAILED, 1, 0, "ticket_changed"),
-    # Without one, a 409 may mean that the first is under way.
+    # A 409 while the version has not moved may mean that the first is under way.
     *(
         (one, [Step.LATE, Step.CONFLICT], UNKNOWN, 2, 1, "outcome_unknown")
-        for one in (NATIVE, UNIQUE)
+        for one in (NATIVE, UNIQUE, CAS)
     ),
     # Lost again and again: a cap, then a person.
     *((one, [Step.LOST] * 9, UNKNOWN, 3, 0, "outcome_unknown") for one in (NATIVE, UNIQUE, CAS)),
