@@ -6,7 +6,7 @@ import pytest
 
 from mcp_router import __version__
 from mcp_router.cli.main import main
-from tests.cli.running import run, spawned
+from tests.cli.running import run
 
 COMMANDS = {
     "demo": set(),
@@ -116,11 +116,3 @@ def test_settings_are_found_here_and_by_the_environment(
     monkeypatch.setenv("MCP_ROUTER_CONFIG", name if where == "environment" else "no.yaml")
 
     assert run("actions", "list").stderr.startswith("storage_unavailable: ")
-
-
-def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
-    with spawned("--version", folder=tmp_path) as child:
-        stdout, stderr = child.communicate(timeout=20)
-
-    assert (child.returncode, stderr) == (0, "")
-    assert stdout.endswith(f"version {__version__}\n")

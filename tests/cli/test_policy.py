@@ -5,7 +5,7 @@ import pytest
 
 from mcp_router.cli.policy_show import told_condition
 from mcp_router.domain.policy import Condition
-from tests.cli.running import run, spawned, told
+from tests.cli.running import run, told
 from tests.policy.documents import VALID, changed
 
 BROKEN = changed("    pool: cheap\n", "    pool: cheep\n").replace("version: 2", "version: two")
@@ -102,20 +102,24 @@ def test_names_files_and_folders_can_be_mixed(tmp_path: Path) -> None:
     ]
 
 
-def test_without_settings_the_packaged_policies_are_checked(tmp_path: Path) -> None:
-    with spawned("policy", "check", folder=tmp_path) as child:
-        stdout, stderr = child.communicate(timeout=20)
+def test_without_settings_the_packaged_policies_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MCP_ROUTER_CONFIG", raising=False)
 
-    assert (child.returncode, stdout, stderr) == (0, "support@1: ok\n", "")
+    result = run("policy", "check")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "support@1: ok\n", "")
 
 
-def test_a_bare_word_may_be_a_folder_here(tmp_path: Path) -> None:
+def test_a_bare_word_may_be_a_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release(tmp_path / "drafts", VALID)
+    monkeypatch.chdir(tmp_path)
 
-    with spawned("policy", "check", "drafts", folder=tmp_path) as child:
-        stdout, _ = child.communicate(timeout=20)
+    result = run("policy", "check", "drafts")
 
-    assert (child.returncode, stdout) == (0, "shop@2: ok\n")
+    assert (result.exit_code, result.stdout) == (0, "shop@2: ok\n")
 
 
 @pytest.mark.parametrize(
