@@ -10,6 +10,7 @@ import anyio
 from mcp.server.stdio import stdio_server
 
 from mcp_router.app import App
+from mcp_router.serve.drain import drained
 from mcp_router.serve.mcp import build_server
 
 MAX_LINE = 8 * 1024 * 1024
@@ -17,16 +18,22 @@ MAX_LINE = 8 * 1024 * 1024
 
 
 async def serve_stdio(app: App) -> None:
-    """Serve until standard input closes or SIGTERM comes, finish the writes under way, return."""
+    """Serve until standard input closes or SIGTERM comes, then return.
+
+    Calls that came before the end of the input are answered; a signal lets writes alone finish.
+    """
     # The SDK's public way to stdio takes no streams of ours; see _stdin_lines for why we need one.
     server = build_server(app)._lowlevel_server
 
     async with _stdin_lines() as lines, anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
 
-        async with stdio_server(
-            stdin=lines  # type: ignore[arg-type]  # lines are all that the SDK asks of a file
-        ) as (read, write):
+        async with (
+            stdio_server(
+                stdin=lines  # type: ignore[arg-type]  # lines are all that the SDK asks of a file
+            ) as transport,
+            drained(*transport) as (read, write),
+        ):
             await server.run(read, write, server.create_initialization_options())
 
         tasks.cancel_scope.cancel()

@@ -1,6 +1,7 @@
 """The server as a process of its own: signals, closed pipes, kills, and two on one database."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -68,6 +69,35 @@ async def test_a_server_over_stdio_ends_after_the_write_under_way(
     assert ended.out == "" or '"outcome":"succeeded"' in ended.out.replace('\\"', '"')
     assert action_states(place) == [("succeeded", 1)]
     assert place.outcomes() == [("reply_to_ticket", "succeeded", None)]
+    assert writes(sandbox, ticket_id) == 1
+
+
+async def test_calls_that_a_script_pipes_in_are_answered_before_the_end(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    ticket_id = old_ticket(sandbox)
+    place = settle(tmp_path, sandbox)
+    sandbox.zendesk.faults.add(
+        Fault(kind=FaultKind.SLOW, delay_s=0.2, method="GET"),
+        Fault(kind=FaultKind.SLOW, delay_s=0.2, method="PUT"),
+    )
+    sandbox.models_state.latency_ms = 200
+
+    async with introduced(place) as server:
+        started = [
+            await server.start("lookup_ticket", {"ticket_id": 101}),
+            await server.start("reply_to_ticket", {"ticket_id": ticket_id, "body": "Done."}),
+            await server.start("route_completion", {"input": "Hello"}),
+            await server.start("no_such_tool", {}),
+        ]
+        close_stdin(server)
+        ended = await server.ended()
+
+    answers = {one["id"]: one for one in map(json.loads, ended.out.splitlines())}
+    assert set(answers) == set(started)
+    assert ["result" in answers[one] for one in started] == [True, True, True, False]
+    assert (ended.code, ended.err) == (0, "")
+    assert sorted(outcome for _, outcome, _ in place.outcomes()) == ["ok", "ok", "succeeded"]
     assert writes(sandbox, ticket_id) == 1
 
 
