@@ -71,8 +71,9 @@ class Acted:
 class Reader:
     """Lets a tool read from a desk while its write is prepared, within the same record."""
 
-    def __init__(self, lookups: Lookups, call: Call, draft: Draft) -> None:
-        """Note what is read in `draft`."""
+    def __init__(self, lookups: Lookups, call: Call, draft: Draft, ends_s: float) -> None:
+        """Note what is read in `draft`; reads and write together end at `ends_s`."""
+        self._ends_s = ends_s
         self._lookups = lookups
         self._call = call
         self._draft = draft
@@ -83,7 +84,9 @@ class Reader:
         Raises:
             NotFound: the desk has no such thing.
         """
-        _, value = await self._lookups.ask(self._call, self._draft, ask, tool=tool)
+        _, value = await self._lookups.ask(
+            self._call, self._draft, ask, tool=tool, ends_s=self._ends_s
+        )
         return value
 
 
@@ -142,7 +145,8 @@ class Actions:
         decision = self._judge.desk(call)
         draft.decision = decision
         require_candidates(decision)
-        wish = await prepare(Reader(self._lookups, call, draft))
+        ends_s = self._clock.monotonic_s() + decision.limits.deadline_s
+        wish = await prepare(Reader(self._lookups, call, draft, ends_s))
         draft.ticket_id = wish.object_id
         key = self._key(call, wish)
 
@@ -156,12 +160,18 @@ class Actions:
 
         # A host that goes away, or a deadline of its own, must not cut a write in two.
         with anyio.CancelScope(shield=True):
-            acted = await self._act(call, wish, key, decision, draft)
+            acted = await self._act(call, wish, key, decision, draft, ends_s)
 
         return acted
 
     async def _act(
-        self, call: Call, wish: Wish, key: Key, decision: Decision, draft: Draft
+        self,
+        call: Call,
+        wish: Wish,
+        key: Key,
+        decision: Decision,
+        draft: Draft,
+        ends_s: float,
     ) -> Acted:
         """Reserve the key, then do what its row allows."""
         desks = self._desks(wish, decision)
@@ -172,7 +182,7 @@ class Actions:
         shipment = Shipment(
             write=wish.write,
             desks=desks[: decision.limits.attempts],
-            ends_s=self._clock.monotonic_s() + decision.limits.deadline_s,
+            ends_s=ends_s,
             attempt_timeout_s=decision.limits.attempt_timeout_s,
         )
 

@@ -3,6 +3,7 @@
 arguments -> signals -> policy version -> decide -> chain of attempts -> record -> result
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -69,17 +70,21 @@ class Lookups:
         ask: Callable[[Desk, float], Awaitable[T | None]],
         *,
         tool: str | None = None,
+        ends_s: float = math.inf,
     ) -> tuple[str, T]:
-        """Read as a part of another walk, into its draft, by the rule of `tool`; as `read` does."""
+        """Read as a part of another walk, into its draft, by the rule of `tool`; as `read` does.
+
+        `ends_s` is that walk's own deadline, on the clock's monotonic scale.
+        """
         decision = self._judge.desk(call if tool is None else replace(call, tool=tool))
         require_candidates(decision)
+        left_s = max(0.0, ends_s - self._clock.monotonic_s())
+        limits = replace(decision.limits, deadline_s=min(decision.limits.deadline_s, left_s))
 
         async def send(candidate: Candidate, timeout_s: float) -> Answer[T | None]:
             return await _answer(ask(self._targets.desks[candidate.target], timeout_s))
 
-        chain = Chain(
-            decision.limits, clock=self._clock, jitter=self._jitter, report=draft.attempted
-        )
+        chain = Chain(limits, clock=self._clock, jitter=self._jitter, report=draft.attempted)
         target, answer = await chain.run(decision.candidates, send)
         draft.target = target
 

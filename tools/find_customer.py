@@ -10,7 +10,7 @@ from mcp_router.domain.effect import Effect
 from mcp_router.domain.ticket import CustomerQuery
 from mcp_router.services import Services
 from mcp_router.tools.ticket_results import CustomerResult, customer_result
-from mcp_router.tools.tool import Arguments, Label, Result, Tool
+from mcp_router.tools.tool import Arguments, CallResult, Label, Tool
 
 
 class FindCustomerArguments(Arguments):
@@ -30,7 +30,7 @@ class FindCustomerArguments(Arguments):
         return self
 
 
-class FindCustomerResult(Result):
+class FindCustomerResult(CallResult):
     """The matches; more than one means that nobody may be assumed."""
 
     target: str
@@ -50,6 +50,7 @@ async def run(
         ),
     )
     return FindCustomerResult(
+        decision_id=call.call_id,
         target=target,
         customers=[customer_result(one) for one in found],
         ambiguous=len(found) > 1,

@@ -5,7 +5,7 @@ from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.effect import Effect
 from mcp_router.services import Services
-from mcp_router.tools.tool import Arguments, Id, Result, Tool
+from mcp_router.tools.tool import Arguments, CallResult, Id, Tool
 from mcp_router.tools.writing import RefResult, ref_result
 
 _NEXT = {
@@ -27,7 +27,7 @@ class GetActionArguments(Arguments):
     action_id: Id
 
 
-class GetActionResult(Result):
+class GetActionResult(CallResult):
     """One action of the ledger, as far as it is decided."""
 
     action_id: str
@@ -51,6 +51,7 @@ async def run(services: Services, call: Call, arguments: GetActionArguments) -> 
         action = await services.ledger.get(call.caller.tenant, arguments.action_id)
         draft.acted(action)
         return GetActionResult(
+            decision_id=call.call_id,
             action_id=action.action_id,
             state=action.state,
             tool=action.tool,

@@ -27,7 +27,7 @@ async def run(services: Services, call: Call, arguments: LookupTicketArguments) 
         ),
         ticket_id=arguments.ticket_id,
     )
-    return ticket_result(target, view)
+    return ticket_result(call.call_id, target, view)
 
 
 TOOL = Tool(

@@ -21,7 +21,7 @@ from mcp_router.domain.money import usd
 from mcp_router.router import Completed, Order
 from mcp_router.services import Services
 from mcp_router.signals.collect import CallerFacts
-from mcp_router.tools.tool import Arguments, Id, Label, Result, Tool
+from mcp_router.tools.tool import Arguments, CallResult, Id, Label, Result, Tool
 
 MAX_PROMPT = 400_000
 """Characters of all messages together: about 100,000 tokens."""
@@ -153,13 +153,12 @@ class CacheResult(Result):
     reason: str
 
 
-class RouteCompletionResult(Result):
+class RouteCompletionResult(CallResult):
     """The answer, and what an auditor or a finance partner would ask about it."""
 
     output: str
     tool_calls: list[ToolCallResult]
     model: str = Field(description="The target's name in the policy.")
-    decision_id: str = Field(description="For explain_decision.")
     policy: str
     pool: str
     intent: str | None
@@ -247,11 +246,11 @@ TOOL = Tool(
     name="route_completion",
     title="Route a completion",
     description=(
-        "Answer a customer's question, or plan tool calls, with the cheapest model that the "
-        "routing policy allows for it; another model takes over if one fails. Give `input` for a "
-        "single question or `messages` for a conversation; offered tools are only proposed back, "
-        "never called. Do not use it to read or write tickets. The result says which model, why, "
-        "and what it cost; prompts and answers are not stored."
+        "Answer a customer's question, or plan tool calls, with the model that the routing policy "
+        "ranks first for it; the next one takes over if it fails. Give `input` for a single "
+        "question or `messages` for a conversation; tools are only proposed back, never called. "
+        "Do not use it to read or write tickets. The result says which model, why, and what it "
+        "cost; prompts and answers are not stored."
     ),
     arguments=RouteCompletionArguments,
     result=RouteCompletionResult,

@@ -11,7 +11,7 @@ from mcp_router.domain.ticket import Priority, Status
 from mcp_router.services import Services
 from mcp_router.tools.desk_roles import help_desk
 from mcp_router.tools.ticket_results import TicketSummary, ticket_summary
-from mcp_router.tools.tool import Arguments, Result, Tool
+from mcp_router.tools.tool import Arguments, CallResult, Tool
 
 
 class SearchTicketsArguments(Arguments):
@@ -43,7 +43,7 @@ class SearchTicketsArguments(Arguments):
         return " ".join([*terms, self.query]).strip()
 
 
-class SearchTicketsResult(Result):
+class SearchTicketsResult(CallResult):
     """One page of matches."""
 
     target: str
@@ -68,6 +68,7 @@ async def run(
         ),
     )
     return SearchTicketsResult(
+        decision_id=call.call_id,
         target=target,
         tickets=[ticket_summary(ticket) for ticket in page.tickets],
         total=page.total,

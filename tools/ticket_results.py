@@ -11,7 +11,7 @@ from mcp_router.domain.ticket import (
     TicketView,
     Visibility,
 )
-from mcp_router.tools.tool import Result
+from mcp_router.tools.tool import CallResult, Result
 
 SHOWN = 8_000
 """Characters of one text that a result shows; with a page of them it stays below 8k tokens."""
@@ -56,7 +56,7 @@ class TicketSummary(Result):
     updated_at: str
 
 
-class TicketResult(TicketSummary):
+class TicketResult(TicketSummary, CallResult):
     """A ticket with its requester and latest comments, oldest of them first."""
 
     target: str
@@ -101,10 +101,11 @@ def ticket_summary(ticket: Ticket) -> TicketSummary:
     )
 
 
-def ticket_result(target: str, view: TicketView) -> TicketResult:
+def ticket_result(decision_id: str, target: str, view: TicketView) -> TicketResult:
     """Return a ticket with its conversation, long texts cut with a note."""
     return TicketResult(
         **dict(ticket_summary(view.ticket)),
+        decision_id=decision_id,
         target=target,
         description=shorten(view.ticket.description),
         requester=customer_result(view.requester) if view.requester else None,

@@ -25,7 +25,7 @@ class Arguments(BaseModel):
 
 
 class Result(BaseModel):
-    """The base of every tool's structured result."""
+    """The base of every tool's structured result, and of its parts."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,6 +33,12 @@ class Result(BaseModel):
     def is_error(self) -> bool:
         """Return whether the host should see the result as a failure."""
         return False
+
+
+class CallResult(Result):
+    """A result that names the record of its call."""
+
+    decision_id: str = Field(description="Names this call's record, for explain_decision.")
 
 
 def _id_text(value: object) -> object:

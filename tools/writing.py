@@ -12,7 +12,7 @@ from mcp_router.domain.write import DeskWrite
 from mcp_router.errors import DeskRejected, KeyConflict, OutcomeUnknown
 from mcp_router.ledger.keys import KeySource
 from mcp_router.services import Services
-from mcp_router.tools.tool import Arguments, Id, Result
+from mcp_router.tools.tool import Arguments, CallResult, Id, Result
 
 KEY_NOTE = (
     "Pass the same idempotency_key when you repeat the call after a timeout: the write then "
@@ -56,7 +56,7 @@ class RefResult(Result):
     url: str | None = None
 
 
-class WriteResult(Result):
+class WriteResult(CallResult):
     """What became of a write; `code`, `message` and `retryable` say why it did not succeed."""
 
     outcome: Outcome
@@ -96,6 +96,7 @@ async def perform_prepared(services: Services, call: Call, prepare: Prepare) -> 
     error = acted.error
     failed_before = acted.action.error_code if acted.action and error is None else None
     return WriteResult(
+        decision_id=call.call_id,
         outcome=acted.outcome,
         action_id=acted.action.action_id if acted.action else None,
         idempotency_key=acted.key.text,

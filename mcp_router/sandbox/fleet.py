@@ -13,6 +13,7 @@ from mcp_router.clock import Clock, SystemClock
 from mcp_router.sandbox import credentials
 from mcp_router.sandbox.certificate import Certificate, make_certificate
 from mcp_router.sandbox.effects import Effects
+from mcp_router.sandbox.introduction import introduce
 from mcp_router.sandbox.loop_thread import LoopThread
 from mcp_router.sandbox.models.app import create_app as create_models_app
 from mcp_router.sandbox.models.catalog import CATALOG
@@ -69,6 +70,9 @@ class Sandbox:
         zendesk_state = ZendeskState(clock=clock, seeded=seeded)
         salesforce_state = SalesforceState(clock=clock, seeded=seeded)
         models_state = ModelsState(latency_ms=model_latency_ms, clock=clock)
+
+        if seeded:
+            introduce(zendesk_state, salesforce_state)
 
         with ExitStack() as stopping:
             yard = _Yard(stopping, first_port, clock)

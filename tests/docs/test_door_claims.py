@@ -157,10 +157,10 @@ def check_seeds(sandbox: Sandbox) -> None:
         4002: "Billing",
         4003: "Trust & Safety",
     }
-    assert [len(crm.records(spec)) for spec in (ACCOUNT, CONTACT, CASE)] == [3, 8, 1]
+    assert [len(crm.records(spec)) for spec in (ACCOUNT, CONTACT, CASE)] == [6, 19, 1]
     page = " ".join(text("sandbox.md").split())
     assert "tickets 101 to 112 with their conversations, eleven requesters" in page
-    assert "three accounts, eight contacts, one case that mirrors no ticket" in page
+    assert "six accounts, nineteen contacts (each of the requesters among them)" in page
 
 
 def test_the_sandbox_serves_every_model_of_the_packaged_policy(

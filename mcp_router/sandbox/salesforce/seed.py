@@ -1,6 +1,6 @@
 """The customers whom the embedded Salesforce knows from the start.
 
-The contacts' addresses are those of the requesters in the embedded Zendesk, so that a ticket and
+Beside them the sandbox introduces every requester of the embedded Zendesk, so that a ticket and
 its customer meet. Names and numbers are invented; example.com and 555-01xx belong to nobody
 (RFC 2606, North American Numbering Plan).
 """
