@@ -110,17 +110,36 @@ class Batch:
     async def _ask(self, feed: Feed, scope: anyio.CancelScope) -> None:
         """Ask one question after the other; the first error that ends the batch is kept."""
         try:
-            while self._taken != self._plan.limit and (question := await feed.next()):
-                if not question.text:
-                    self.summary.blank_lines += 1
-                elif self._taken != self._plan.limit:
-                    self._taken += 1
+            while question := await self._next(feed):
+                if question.text:
                     self._note(await _outcome(self._app, question))
+                else:
+                    self.summary.blank_lines += 1
 
                 self.routed_bytes = max(self.routed_bytes, question.end)
         except (FileUnusable, StorageUnavailable) as error:
             self.failure = self.failure or error
             scope.cancel()
+
+    async def _next(self, feed: Feed) -> Question | None:
+        """Return the next question to ask, None after the last one.
+
+        Where the file breaks off, or the limit is reached, the questions under way still get
+        their answers.
+        """
+        try:
+            question = await feed.next()
+        except FileUnusable as error:
+            self.failure = self.failure or error
+            return None
+
+        if question is not None and question.text:
+            self._taken += 1
+
+            if self._taken == self._plan.limit:
+                feed.close()
+
+        return question
 
     def _close_output(self) -> None:
         try:

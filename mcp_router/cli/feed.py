@@ -52,8 +52,10 @@ class Feed:
         return None
 
     def close(self) -> None:
-        """Stop reading after the line at hand."""
+        """End here for everybody who asks, and stop reading after the line at hand."""
         self._closed = True
+        self._end = self._end or (None,)
+        self._arrived.set()
 
         while not self._read.empty():  # the thread may wait for room
             self._read.get_nowait()

@@ -84,3 +84,27 @@ async def test_an_endless_input_is_read_a_little_ahead_and_no_further() -> None:
 
     assert await anyio.to_thread.run_sync(stopped.wait, 10)
     assert next(read) <= AHEAD + 3  # what was taken, the queue, and what waited for room
+
+
+async def test_closing_ends_the_wait_of_every_task() -> None:
+    never = threading.Event()
+
+    def typed() -> Iterator[Question]:
+        never.wait(10)
+        yield question(1)
+
+    feed = Feed(typed())
+    found: list[Question | None] = []
+
+    async def take() -> None:
+        found.append(await feed.next())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take)
+        tasks.start_soon(take)
+        await anyio.lowlevel.checkpoint()
+        feed.close()
+
+    never.set()
+
+    assert found == [None, None]

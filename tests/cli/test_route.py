@@ -229,7 +229,7 @@ def test_a_broken_line_ends_the_batch_after_the_ones_before_it(
 ) -> None:
     file = write(tmp_path, f'{{"text": "{PASSWORD}"}}\n{{"text": \n', "q.jsonl")
 
-    result = run("route", file, "--config", place.file, "--concurrency", "1", "--json")
+    result = run("route", file, "--config", place.file, "--json")
 
     report = told(result)
     assert (result.exit_code, report["stopped"]) == (1, "file_unusable")
@@ -296,6 +296,18 @@ def test_standard_input_is_routed_with_the_sandbox_alone(tmp_path: Path) -> None
     assert stdout.splitlines()[-1].startswith("2 questions in ")
     assert stderr.startswith("Sandbox: embedded servers on this machine; nothing leaves it.\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_limit_does_not_wait_for_more_input(place: Place, tmp_path: Path) -> None:
+    arguments = ("route", "-", "--config", place.file, "--limit", "2", "--json")
+
+    with spawned(*arguments, folder=tmp_path) as child:
+        assert child.stdin is not None
+        child.stdin.write(f"{PASSWORD}\n{MOVED}\n")
+        child.stdin.flush()  # and it stays open
+        assert child.wait(20) == 0
+        assert child.stdout is not None
+        assert json.loads(child.stdout.read())["figures"]["questions"] == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
