@@ -1,6 +1,7 @@
 """Standard input and output: one trusted host, which started this process."""
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -16,12 +17,23 @@ from mcp_router.serve.mcp import build_server
 MAX_LINE = 8 * 1024 * 1024
 """Bytes of one message: more than the largest prompt takes as JSON."""
 
+_logger = logging.getLogger(__name__)
+
 
 async def serve_stdio(app: App) -> None:
     """Serve until standard input closes or SIGTERM comes, then return.
 
-    Calls that came before the end of the input are answered; a signal lets writes alone finish.
+    Calls that came before the end of the input are answered; a signal lets writes alone finish,
+    and so does a host that reads no more.
     """
+    try:
+        await _serve(app)
+    except* BrokenPipeError:
+        _logger.info("the host has gone away")
+
+
+async def _serve(app: App) -> None:
+    """Serve on the process's own streams."""
     # The SDK's public way to stdio takes no streams of ours; see _stdin_lines for why we need one.
     server = build_server(app)._lowlevel_server
 

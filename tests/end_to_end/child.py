@@ -91,6 +91,12 @@ class Child:
 
         return found[1]
 
+    def stop_reading(self) -> None:
+        """Close our end of the server's standard output, as the end of a host does."""
+        # The public interface of a subprocess closes what is written to, not what is read.
+        pipe = self.process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+        pipe.close()
+
     async def ended(self) -> Ended:
         """Wait for the end, and return the exit code and what was still printed."""
         async with asyncio.timeout(START_S):

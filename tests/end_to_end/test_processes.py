@@ -72,6 +72,26 @@ async def test_a_server_over_stdio_ends_after_the_write_under_way(
     assert writes(sandbox, ticket_id) == 1
 
 
+async def test_a_host_that_dies_leaves_a_finished_write_behind(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    ticket_id = old_ticket(sandbox)
+    place = settle(tmp_path, sandbox)
+    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=0.4, method="PUT"))
+
+    async with introduced(place) as server:
+        await server.start("reply_to_ticket", {"ticket_id": ticket_id, "body": "On its way."})
+        await until(lambda: writes(sandbox, ticket_id) == 1)
+        close_stdin(server)
+        server.stop_reading()
+        ended = await server.ended()
+
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
+    assert action_states(place) == [("succeeded", 1)]
+    assert place.outcomes() == [("reply_to_ticket", "succeeded", None)]
+
+
 async def test_calls_that_a_script_pipes_in_are_answered_before_the_end(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
