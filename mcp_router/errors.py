@@ -11,7 +11,7 @@ RouterError
 │   ├── NoTarget, TargetsExhausted, DeadlineExceeded
 │   └── NotFound, DeskRejected, DeskUnavailable, TicketChanged
 ├── LedgerError
-│   ├── KeyConflict, LeaseLost, OutcomeUnknown, LedgerDegraded
+│   ├── KeyConflict, LeaseLost, OutcomeUnknown, LedgerDegraded, ActionNotOpen
 │   └── IllegalTransition  a fault of the router, stopped before it was written
 ├── StorageUnavailable     the store cannot commit, is locked or is gone
 ├── FileUnusable           a file given to a command, of questions or for its output, is no good
@@ -258,6 +258,13 @@ class LedgerDegraded(LedgerError):
     code = "ledger_degraded"
     retryable = True
     next_step = "Call again with the same idempotency_key only: the desk will be asked, not told."
+
+
+class ActionNotOpen(LedgerError):
+    """A person wants to decide an action that is decided, was never sent, or is under way."""
+
+    code = "action_not_open"
+    next_step = "`mcp-router actions show` says how it stands; wait if a call is still at it."
 
 
 class IllegalTransition(LedgerError):

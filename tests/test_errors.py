@@ -11,6 +11,7 @@ from mcp_router.errors import InternalError, NotFound, RouterError, SendFailed, 
 
 # Hosts branch on these: a code is added, never changed or given another meaning.
 CODES = {
+    "action_not_open": False,
     "address_in_use": False,
     "call_refused": False,
     "configuration_error": False,

@@ -3,16 +3,20 @@
 import json
 from pathlib import Path
 
+import anyio
 import click
 from rich.table import Table
 
 from mcp_router.canonical import plain
 from mcp_router.cli.common import config_option, json_option, open_source
 from mcp_router.cli.printing import table_console
+from mcp_router.clock import SystemClock
 from mcp_router.decide.wording import moment
-from mcp_router.domain.action import Action, ActionState
+from mcp_router.domain.action import Action, ActionState, Ref
 from mcp_router.errors import UnknownAction
-from mcp_router.storage.store import open_archive
+from mcp_router.ledger.ledger import Ledger
+from mcp_router.storage.owner import is_alive
+from mcp_router.storage.store import open_archive, open_store
 
 
 @click.group()
@@ -95,6 +99,53 @@ def show_action(action_id: str, config: Path | None, as_json: bool) -> None:
     for event in events:
         detail = f"  {event.detail}" if event.detail else ""
         click.echo(f"  {moment(event.at_ms)}  {event.state}  send {event.attempts}{detail}")
+
+
+@actions.command("resolve")
+@click.argument("action_id")
+@click.option(
+    "--as",
+    "verdict",
+    type=click.Choice(["applied", "not-applied"]),
+    required=True,
+    help="What you have found at the desk.",
+)
+@click.option("--by", required=True, help="Who decides.")
+@click.option("--why", required=True, help="What the decision rests on.")
+@click.option("--ref", help="The id of what it made or changed; default the object it was for.")
+@config_option
+def resolve_action(
+    action_id: str, verdict: str, by: str, why: str, ref: str | None, config: Path | None
+) -> None:
+    """Decide an action whose outcome is unknown, after a look at the desk.
+
+    It is final: a later call with the same key gets your answer.
+    """
+    with open_source(config) as source, open_archive(source.settings.storage) as archive:
+        action = archive.action(action_id)
+
+    if action is None:
+        raise UnknownAction("No action has that id.")
+
+    found = ref or action.object_id
+
+    if verdict == "applied" and found is None:
+        raise click.UsageError("Name what it made with --ref: this action was for nothing before.")
+
+    made = Ref(id=found) if verdict == "applied" and found else None
+    decided = anyio.run(_resolve, source.settings.storage, action, made, f"{by}: {why}")
+    click.echo(f"{decided.action_id} {decided.state}")
+
+
+async def _resolve(storage: str, action: Action, ref: Ref | None, decided_by: str) -> Action:
+    """Write the verdict into the ledger; the server may be running."""
+    store = open_store(storage)
+
+    try:
+        ledger = Ledger(store.actions, SystemClock(), is_alive)
+        return await ledger.resolve(action, ref=ref, decided_by=decided_by)
+    finally:
+        store.close()
 
 
 def _row(action: Action) -> dict[str, object]:

@@ -134,7 +134,7 @@ class Delivery:
             if found is not None:
                 return Settled(action=await self._succeed(action, found))
 
-            if not may_resend(action) or self._is_late(shipment):
+            if not may_resend(action, self._clock.now_ms()) or self._is_late(shipment):
                 break
 
             action, failure = await self._send(action, desk, shipment, action.precondition)

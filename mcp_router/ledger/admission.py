@@ -23,13 +23,17 @@ def same_intent(existing: Action, wanted: Action) -> bool:
     return existing.tool == wanted.tool and existing.fingerprint == wanted.fingerprint
 
 
+def is_held(action: Action, *, now_ms: int, is_alive: Callable[[str], bool]) -> bool:
+    """Return whether an owner is at it: while its process lives and its lease runs."""
+    return bool(action.owner) and now_ms < action.lease_until_ms and is_alive(action.owner or "")
+
+
 def judge(
     existing: Action, wanted: Action, *, now_ms: int, is_alive: Callable[[str], bool]
 ) -> Action:
     """Return `existing` under the owner of `wanted` if nobody holds it any more, else as it is.
 
-    An owner holds an action while its process lives and its lease runs. The new owner may
-    reconcile what was sent, never send it blindly.
+    The new owner may reconcile what was sent, never send it blindly.
     """
     if not same_intent(existing, wanted):
         return existing
@@ -37,7 +41,7 @@ def judge(
     if existing.state not in (ActionState.RESERVED, ActionState.SENDING, ActionState.UNKNOWN):
         return existing
 
-    if existing.owner and now_ms < existing.lease_until_ms and is_alive(existing.owner):
+    if is_held(existing, now_ms=now_ms, is_alive=is_alive):
         return existing
 
     return machine.take(

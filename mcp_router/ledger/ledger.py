@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from mcp_router.clock import Clock
-from mcp_router.domain.action import Action, Precondition, Ref, Strategy
-from mcp_router.errors import LeaseLost, UnknownAction
+from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
+from mcp_router.errors import ActionNotOpen, LeaseLost, OutcomeUnknown, UnknownAction
 from mcp_router.ledger import machine
-from mcp_router.ledger.admission import Admission, admit, judge
+from mcp_router.ledger.admission import Admission, admit, is_held, judge
 from mcp_router.ledger.keys import WINDOW_MS
 
 LEASE_MS = 120_000
@@ -117,6 +117,29 @@ class Ledger:
         The next caller need not wait for its lease to end.
         """
         self._abandoned.add(owner)
+
+    async def resolve(self, action: Action, *, ref: Ref | None, decided_by: str) -> Action:
+        """Settle an action as a person has found it: applied, with what it made, or never.
+
+        Raises:
+            ActionNotOpen: it is decided already, was never sent, or a call is still at it.
+        """
+        open_states = (ActionState.SENDING, ActionState.UNKNOWN, ActionState.NEEDS_HUMAN)
+
+        if action.state not in open_states or self._is_held(action):
+            raise ActionNotOpen(f"The action is {action.state}, and there is nothing to decide.")
+
+        if action.state is ActionState.SENDING:
+            action = await self.lost(action, OutcomeUnknown.code)
+
+        resolved = machine.resolve(
+            action, ref=ref, decided_by=decided_by, now_ms=self._clock.now_ms()
+        )
+        return await self._move(action, resolved)
+
+    def _is_held(self, action: Action) -> bool:
+        """Return whether a call is still at it."""
+        return is_held(action, now_ms=self._clock.now_ms(), is_alive=self._is_alive)
 
     async def get(self, tenant: str, action_id: str) -> Action:
         """Return the tenant's action.

@@ -94,6 +94,19 @@ def lose(action: Action, *, error_code: str, now_ms: int) -> Action:
     return replace(_to(action, ActionState.UNKNOWN, now_ms), error_code=error_code)
 
 
+def resolve(action: Action, *, ref: Ref | None, decided_by: str, now_ms: int) -> Action:
+    """Return an open action as a person has decided it: with `ref` it was applied, else never."""
+    state = ActionState.FAILED if ref is None else ActionState.SUCCEEDED
+    return replace(
+        _to(action, state, now_ms),
+        ref=ref,
+        decided_by=decided_by,
+        error_code=None,
+        fence=action.fence + 1,
+        owner=None,
+    )
+
+
 def let_go(action: Action, *, now_ms: int) -> Action:
     """Return an unknown action as nobody's, so that the next caller may reconcile it."""
     return replace(_to(action, ActionState.UNKNOWN, now_ms), owner=None, lease_until_ms=0)

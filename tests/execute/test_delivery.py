@@ -20,7 +20,7 @@ from mcp_router.errors import (
     TicketChanged,
 )
 from mcp_router.ledger.ledger import LEASE_MS
-from mcp_router.ledger.strategies import MAX_SENDS, can_probe, may_resend
+from mcp_router.ledger.strategies import MAX_SENDS, NATIVE_KEY_MS, can_probe, may_resend
 from mcp_router.testing import ScriptedDesk, Step, lost_answer, refusal
 from tests.execute.shipping import Dock
 from tests.storage.rows import action
@@ -341,8 +341,16 @@ def test_what_may_be_sent_again(strategy: Strategy, settled: bool | None, attemp
 
     safe = strategy in (NATIVE, UNIQUE) or (strategy is CAS and settled is True)
 
-    assert may_resend(row) == (safe and attempts < MAX_SENDS)
+    assert may_resend(row, row.created_ms) == (safe and attempts < MAX_SENDS)
     assert can_probe(strategy) == (strategy is not NONE)
+
+
+def test_a_key_of_the_desk_is_relied_on_for_less_than_it_is_kept() -> None:
+    row = action(strategy=NATIVE)
+
+    assert may_resend(row, row.created_ms + NATIVE_KEY_MS - 1)
+    assert not may_resend(row, row.created_ms + NATIVE_KEY_MS)
+    assert not may_resend(row, row.created_ms - 1), "the clock was set back: nobody knows"
 
 
 async def test_the_errors_of_refusals_say_what_to_do() -> None:
