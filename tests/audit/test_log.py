@@ -60,8 +60,9 @@ def bench() -> Bench:
 async def test_a_walk_that_answers_leaves_its_record_first(bench: Bench) -> None:
     async with bench.log.record(CALL):
         bench.clock.advance(0.0426)
-        assert bench.store.records == ()
+        before = bench.store.records
 
+    assert before == ()
     assert bench.store.records == (ended("ok", latency_ms=43),)
     assert bench.observed == list(bench.store.records)
 
