@@ -10,6 +10,7 @@ from tests.cli.running import run, spawned
 from tests.source_tree import CHECKOUT
 
 ROUTINE = "The answer is a known fact or procedure; the cheapest model gives it as well as any."
+CASE_ID = re.compile(r"500Sb[0-9A-Za-z]{13}")  # depends on how much is seeded
 OUTAGE = "I forgot my password, can you send me a reset link?"
 
 
@@ -55,6 +56,7 @@ def test_the_story_is_the_same_every_time(played: Played) -> None:
 
     assert (played.code, played.stderr) == (0, "")
     assert 0 < seconds < 30
+    assert CASE_ID.fullmatch(story["sync"].pop("case_id"))
     assert story == {
         "routed": [
             routed(
@@ -125,7 +127,6 @@ def test_the_story_is_the_same_every_time(played: Played) -> None:
             "updates_received": 1,
         },
         "sync": {
-            "case_id": "500Sb000000000DIAQ",
             "outcomes": ["succeeded", "succeeded"],
             "cases_in_crm": 1,
         },
@@ -143,6 +144,7 @@ def lines(picture: str) -> list[str]:
 
     told = [rows[place].rstrip() for place in sorted(rows)]
     steady = [re.sub(r"\b[0-9a-z]{8}\b(?=\s*(\$|$))", "ACTION", one) for one in told]
+    steady = [CASE_ID.sub("CASE", one) for one in steady]
     return [one for one in steady if '{"record"' not in one]
 
 
