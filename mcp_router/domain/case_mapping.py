@@ -31,13 +31,18 @@ def external_id(ticket_id: str) -> str:
     return f"ticket:{ticket_id}"
 
 
+SUBJECT = 255
+DESCRIPTION = 32_000
+"""Characters that a case holds (Salesforce object reference: Case)."""
+
+
 def case_of(view: TicketView) -> SyncCase:
-    """Return the case that mirrors a ticket."""
+    """Return the case that mirrors a ticket; what a case cannot hold of its texts is cut off."""
     ticket = view.ticket
     return SyncCase(
         external_id=external_id(ticket.id),
-        subject=ticket.subject,
-        description=ticket.description,
+        subject=ticket.subject[:SUBJECT],
+        description=ticket.description[:DESCRIPTION],
         status=CASE_STATUS[ticket.status],
         priority=CASE_PRIORITY[ticket.priority] if ticket.priority else None,
         contact_email=view.requester.email if view.requester else None,

@@ -282,8 +282,8 @@ def _public(failure: SendFailed, target: str) -> RouterError:
             return DeskRejected(f"{target} refused the request as it is ({failure.status}).")
         case Reason.UNAUTHORIZED:
             return DeskUnavailable(
-                f"{target} does not accept the configured credentials.",
-                next_step="The operator corrects the credentials; `mcp-router doctor` checks them.",
+                f"{target} does not accept the configured credentials, or is not set up for this.",
+                next_step="The operator corrects that; `mcp-router doctor` names the cause.",
             )
         case Reason.RATE_LIMITED | Reason.QUOTA:
             wait = f"; it asks for {failure.retry_after_s:.0f} s" if failure.retry_after_s else ""

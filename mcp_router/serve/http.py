@@ -45,7 +45,7 @@ def asgi(app: App, *, host: str = "127.0.0.1", server: RouterServer | None = Non
     mcp = server.streamable_http_app(json_response=True, stateless_http=True, host=host)
     sse = server.sse_app(host=host)
     doors: list[BaseRoute] = [*mcp.routes, *(_wrapped(route, AnswerOnce) for route in sse.routes)]
-    middleware: list[Middleware] = []
+    middleware = [Middleware(TrimmedHeaders)]
 
     if app.tokens:
         doors = [_wrapped(door, RequireToken) for door in doors]
@@ -137,6 +137,25 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
             raise AddressInUse(f"Port {port} cannot be bound on that address.") from error
 
         yield listener
+
+
+class TrimmedHeaders:
+    """Takes the spaces off the ends of header values, which RFC 9110 (5.5) leaves out of them.
+
+    httptools hands trailing ones on, and MCP compares `Mcp-Name` with the call's own name.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request with its values trimmed."""
+        if scope["type"] == "http":
+            headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+            scope = {**scope, "headers": headers}
+
+        await self._app(scope, receive, send)
 
 
 def _wrapped(route: BaseRoute, wrap: Callable[[ASGIApp], ASGIApp]) -> BaseRoute:
