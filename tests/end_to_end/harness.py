@@ -64,19 +64,25 @@ def settle(
     folder: Path,
     sandbox: Sandbox,
     *,
+    packaged: bool = False,
     impatient: bool = False,
     desks: Mapping[str, str] | None = None,
     tokens: tuple[Mapping[str, JsonValue], ...] = (),
 ) -> Place:
-    """Write a router.yaml; `desks` adds help desks by name and base URL to the impatient policy."""
+    """Write a router.yaml.
+
+    It decides by the small policy of these tests, which is quick to read, or by the packaged one;
+    `desks` adds help desks by name and base URL to the small one.
+    """
     document = yaml.safe_load(sandbox.router_yaml())
     document["tokens"] = [dict(token) for token in tokens]
 
     for name, base_url in (desks or {}).items():
         document["desks"][name] = {**document["desks"]["zendesk"], "base_url": base_url}
 
-    if impatient or desks:
-        write_policy(folder, desks=("zendesk", *(desks or {})))
+    if not packaged:
+        patience_s = 0.5 if impatient or desks else 6.0
+        write_policy(folder, desks=("zendesk", *(desks or {})), attempt_timeout_s=patience_s)
         document["policies"] = "policies"
 
     file = folder / "router.yaml"

@@ -1,4 +1,4 @@
-"""A policy with so little patience that a test can watch it run out."""
+"""A small policy; with so little patience, if asked for, that a test can watch it run out."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ description: Every question goes to the cost pool; a customer's tier sets the li
 changes: First version.
 limits:
   deadline_s: 8
-  attempt_timeout_s: 0.5
+  attempt_timeout_s: PATIENCE
   attempts: 4
   budget_usd: 0.05
   max_output_tokens: 300
@@ -62,10 +62,9 @@ tools:
 """
 
 
-def write_policy(folder: Path, *, desks: tuple[str, ...] = ("zendesk",)) -> Path:
-    """Write the policy and return its folder for `policies:`."""
+def write_policy(folder: Path, *, desks: tuple[str, ...], attempt_timeout_s: float) -> None:
+    """Write the policy below `policies/` in the folder."""
     place = folder / "policies" / "support"
     place.mkdir(parents=True)
-    text = TEXT.replace("DESKS", ", ".join(desks))
+    text = TEXT.replace("DESKS", ", ".join(desks)).replace("PATIENCE", str(attempt_timeout_s))
     (place / "1.yaml").write_text(text, encoding="utf-8")
-    return folder / "policies"

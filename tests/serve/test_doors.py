@@ -57,7 +57,7 @@ async def test_a_copilot_does_its_whole_job_through_each_door(
     door: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     ticket_id = old_ticket(sandbox)
-    place = settle(tmp_path, sandbox)
+    place = settle(tmp_path, sandbox, packaged=True)
     plan: list[tuple[str, dict[str, JsonValue]]] = [
         ("route_completion", {"input": "How do I reset my password?"}),
         ("lookup_ticket", {"ticket_id": int(ticket_id)}),
