@@ -1,4 +1,4 @@
-"""A program: start the command line once for each list of arguments in a JSON file.
+"""A program: start the command line once for each folder and arguments in a JSON file.
 
 Each start is a process of its own; they are forked from one that has done the importing, which is
 most of what a start costs. Argument: a folder with `starts.json`; outputs go to `<n>.out`,
@@ -13,11 +13,12 @@ from pathlib import Path
 from mcp_router.cli.main import main
 
 
-def start(folder: Path, number: int, arguments: list[str]) -> None:
+def start(folder: Path, number: int, here: str, arguments: list[str]) -> None:
     """Run the command in a forked process and keep how it ended."""
     process = os.fork()
 
     if process == 0:
+        os.chdir(here)
         sys.argv = ["mcp-router", *arguments]
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
@@ -35,5 +36,7 @@ def start(folder: Path, number: int, arguments: list[str]) -> None:
 if __name__ == "__main__":
     home = Path(sys.argv[1])
 
-    for place, options in enumerate(json.loads((home / "starts.json").read_text(encoding="utf-8"))):
-        start(home, place, options)
+    for place, (where, options) in enumerate(
+        json.loads((home / "starts.json").read_text(encoding="utf-8"))
+    ):
+        start(home, place, where, options)

@@ -17,14 +17,15 @@ from tests.end_to_end.harness import Place, settle
 from tests.source_tree import CHECKOUT
 
 
-def run(folder: Path, *starts: tuple[str, ...], cwd: Path = CHECKOUT) -> list[Ended]:
-    """Start the command line with each of these arguments, one after the other."""
+def run(folder: Path, *cases: "Case") -> list[Ended]:
+    """Start a server for each case, one after the other."""
     folder.mkdir()
+    starts = [(str(case.here), ["serve", *case.options]) for case in cases]
     (folder / "starts.json").write_text(json.dumps(starts), encoding="utf-8")
     environ = {name: value for name, value in os.environ.items() if name != "MCP_ROUTER_CONFIG"}
     subprocess.run(
         [sys.executable, "-m", "tests.serve.starter", str(folder)],
-        cwd=cwd,
+        cwd=CHECKOUT,
         env={**environ, "PYTHONPATH": str(CHECKOUT)},
         timeout=50,
         check=True,
@@ -35,7 +36,7 @@ def run(folder: Path, *starts: tuple[str, ...], cwd: Path = CHECKOUT) -> list[En
             out=(folder / f"{number}.out").read_text(encoding="utf-8"),
             err=(folder / f"{number}.err").read_text(encoding="utf-8"),
         )
-        for number in range(len(starts))
+        for number in range(len(cases))
     ]
 
 
@@ -46,6 +47,7 @@ class Case:
     options: tuple[str, ...]
     code: int
     first_line: str
+    here: Path = CHECKOUT
 
 
 def changed(place: Place, change: Callable[[dict[str, object]], object]) -> None:
@@ -79,7 +81,17 @@ def cases(folder: Path, sandbox: Sandbox, taken: int) -> dict[str, Case]:
     def options(name: str, *more: str) -> tuple[str, ...]:
         return ("--config", str(places[name].file), *more)
 
+    empty = folder / "empty"
+    empty.mkdir()
+
     return {
+        "nothing at all": Case(
+            options=(),
+            code=2,
+            first_line="settings_missing: There is no router.yaml here, and $MCP_ROUTER_CONFIG "
+            "is not set.",
+            here=empty,
+        ),
         "no file": Case(
             options=("--config", str(folder / "none.yaml")),
             code=2,
@@ -132,8 +144,7 @@ def test_what_keeps_a_server_from_starting_is_told_by_code_place_and_way_on(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         expected = cases(tmp_path, sandbox, holder.getsockname()[1])
-        starts = [("serve", *case.options) for case in expected.values()]
-        ended = run(tmp_path / "runs", *starts)
+        ended = run(tmp_path / "runs", *expected.values())
 
     for (name, case), end in zip(expected.items(), ended, strict=True):
         told = end.err.splitlines()
@@ -142,19 +153,6 @@ def test_what_keeps_a_server_from_starting_is_told_by_code_place_and_way_on(
         assert (end.code, end.out) == (case.code, ""), (name, end)
         assert "Traceback" not in end.err, name
 
+    assert list((tmp_path / "empty").iterdir()) == []
     assert not (tmp_path / "broken" / "router.db").exists()
     assert (tmp_path / "no-database" / "router.db").read_bytes() == b"this is no database " * 100
-
-
-def test_the_settings_are_looked_for_here_and_then_where_the_environment_says(
-    tmp_path: Path,
-) -> None:
-    here = tmp_path / "here"
-    here.mkdir()
-    (ended,) = run(tmp_path / "runs", ("serve",), cwd=here)
-
-    assert ended.code == 2
-    assert ended.err.splitlines()[0] == (
-        "settings_missing: There is no router.yaml here, and $MCP_ROUTER_CONFIG is not set."
-    )
-    assert list(here.iterdir()) == []
