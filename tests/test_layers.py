@@ -92,8 +92,6 @@ HOMES = {
     "httpx2": ("providers.wire", "sandbox", "testing"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),
-    "psycopg": ("storage.postgres",),  # the extra `postgres`
-    "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
     "pydantic_core": PYDANTIC_HOMES,
     "requests": ("desks",),
