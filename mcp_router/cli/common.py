@@ -1,6 +1,7 @@
 """What all commands share: where the settings come from, and how an error is told."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +49,9 @@ class CodedGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command and tell the error that it ends with."""
         try:
-            return super().invoke(ctx)
+            result: object = super().invoke(ctx)
+            sys.stdout.flush()  # a reader who has gone is noticed here, not after the exit code
+            return result
         except (RouterError, BaseExceptionGroup) as raised:
             error = _innermost(raised)
 

@@ -12,7 +12,7 @@ from tests.end_to_end.harness import Place, new_ticket, settle
 
 @pytest.fixture
 def place(tmp_path: Path, sandbox: Sandbox) -> Place:
-    return settle(tmp_path, sandbox)
+    return settle(tmp_path, sandbox, packaged=True)
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +26,6 @@ def worked(
     tmp_path_factory: pytest.TempPathFactory, running_sandbox: Sandbox, ticket: str
 ) -> Place:
     """A place where calls have been made; for commands that only read."""
-    place = settle(tmp_path_factory.mktemp("worked"), running_sandbox)
+    place = settle(tmp_path_factory.mktemp("worked"), running_sandbox, packaged=True)
     anyio.run(work, place, ticket)
     return place
