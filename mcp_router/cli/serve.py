@@ -36,7 +36,7 @@ from mcp_router.telemetry.logs import log_to_stderr
 def serve(transport: str, host: str, port: int, config: Path | None, sandbox: bool) -> None:
     """Serve MCP until standard input closes or SIGTERM comes.
 
-    Calls under way are finished first. Logs go to standard error, never to standard output.
+    Writes under way are finished first. Logs go to standard error, never to standard output.
     """
     log_to_stderr(logging.INFO)
 

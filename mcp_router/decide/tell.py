@@ -41,6 +41,7 @@ _REASONS = {
     Reason.SERVER_ERROR: "failed on its side",
     Reason.GARBLED: "sent an answer that made no sense",
     Reason.REDIRECTED: "sent us elsewhere, where we do not follow",
+    Reason.CANCELLED: "was still at work when the host went away",
     Reason.OVER_BUDGET: "was not asked, for the rest of the budget did not cover it",
 }
 

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     GARBLED = "garbled"
     REDIRECTED = "redirected"
     OVER_BUDGET = "over_budget"
+    CANCELLED = "cancelled"  # the host went away while the target was at work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

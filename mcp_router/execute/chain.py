@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import anyio
+
 from mcp_router.clock import Clock
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.completion import Usage
@@ -118,6 +120,17 @@ class Chain:
 
         try:
             answer = await send(candidate, min(self.left_s, self._limits.attempt_timeout_s))
+        except anyio.get_cancelled_exc_class():
+            # The provider may bill it all the same, so the record has to know of it.
+            self._report(
+                Attempt(
+                    target=candidate.target,
+                    evidence=Evidence.UNKNOWN,
+                    reason=Reason.CANCELLED,
+                    latency_ms=self._since_ms(started_s),
+                )
+            )
+            raise
         except SendFailed as failure:
             # A provider may bill an answer that we never got, so the estimate counts as spent.
             if failure.evidence is Evidence.UNKNOWN:

@@ -300,6 +300,7 @@ def _public(failure: SendFailed, target: str) -> RouterError:
             | Reason.SERVER_ERROR
             | Reason.GARBLED
             | Reason.OVER_BUDGET
+            | Reason.CANCELLED
         ):
             return DeskUnavailable(f"{target} cannot be reached now.")
         case _:

@@ -13,7 +13,13 @@ from mcp_router.canonical import JsonValue
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Caller
 from mcp_router.domain.ids import make_id
-from mcp_router.errors import InvalidArguments, MissingScope, RouterError, public_error
+from mcp_router.errors import (
+    InvalidArguments,
+    MissingScope,
+    RouterError,
+    UnknownTool,
+    public_error,
+)
 from mcp_router.tools.refusals import parse
 from mcp_router.tools.tool import ID_CHARACTERS, MAX_ID, AnyTool, Arguments
 from mcp_router.tools.writing import WriteArguments
@@ -37,7 +43,7 @@ class Door:
 
     def call(
         self,
-        tool: AnyTool,
+        tool: str,
         caller: Caller,
         *,
         client: str | None,
@@ -49,7 +55,7 @@ class Door:
         key = meta.get(KEY_META)
         return Call(
             call_id=make_id("dec", now_ms, self._app.entropy),
-            tool=tool.name,
+            tool=tool,
             caller=caller,
             received_ms=now_ms,
             client=client,
@@ -80,6 +86,12 @@ class Door:
         payload = result.model_dump(mode="json")
         return _result(payload, is_error=result.is_error)
 
+    async def unknown(self, call: Call) -> dict[str, JsonValue]:
+        """Record a call of a tool that does not exist; return what its caller is told."""
+        refused = UnknownTool("There is no tool of that name.")
+        await self._app.services.log.refuse(call, refused)
+        return _told(refused, call.call_id)
+
     def _admit(self, tool: AnyTool, call: Call, raw: JsonValue) -> Arguments:
         """Return the arguments if the caller may call and the arguments fit."""
         if tool.scope not in call.caller.scopes:
@@ -108,14 +120,18 @@ class Door:
 
 def error_result(error: RouterError, call_id: str) -> CallToolResult:
     """Return an error as every tool reports it."""
-    payload: dict[str, JsonValue] = {
+    return _result(_told(error, call_id), is_error=True)
+
+
+def _told(error: RouterError, call_id: str) -> dict[str, JsonValue]:
+    """Return an error's public fields."""
+    return {
         "code": error.code,
         "message": error.message,
         "retryable": error.retryable,
         "next": error.advice,
         "decision_id": call_id,
     }
-    return _result(payload, is_error=True)
 
 
 def _result(payload: dict[str, JsonValue], *, is_error: bool) -> CallToolResult:

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from mcp_router.canonical import JsonValue
+from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.sandbox.faults import Fault, FaultKind
 from mcp_router.sandbox.fleet import Sandbox
 from tests.end_to_end.harness import (
@@ -103,5 +104,8 @@ async def test_a_cancelled_completion_is_recorded_as_cancelled(
         None,
     )
     assert record.decision is not None
+    assert [(one.evidence, one.reason) for one in record.attempts] == [
+        (Evidence.UNKNOWN, Reason.CANCELLED)
+    ]
     assert story["outcome"] == "cancelled"
     assert "The host went away before the answer." in str(story["story"])

@@ -146,13 +146,18 @@ async def test_what_does_not_exist_is_told_by_its_code(
 async def test_an_unknown_tool_is_an_error_of_the_request(
     mode: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    async with connected(settle(tmp_path, sandbox), mode=mode) as client:
+    place = settle(tmp_path, sandbox)
+
+    async with connected(place, mode=mode) as client:
         with pytest.raises(MCPError) as refused:
             await client.call_tool(f"delete_{CANARY}", {})
 
     code, data = error_of(refused.value)
+    (record,) = place.records()
     assert (code, data["code"]) == (INVALID_PARAMS, "unknown_tool")
     assert CANARY not in str(refused.value.error.model_dump())
+    assert (record.tool, record.error_code) == ("unknown", "unknown_tool")
+    assert record.decision_id == data["decision_id"]
 
 
 def poisoned(schema: dict[str, object]) -> list[dict[str, JsonValue]]:
