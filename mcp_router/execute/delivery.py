@@ -17,6 +17,7 @@ from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Str
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.write import DeskWrite
 from mcp_router.errors import (
+    DeadlineExceeded,
     DeskRejected,
     DeskUnavailable,
     LedgerDegraded,
@@ -71,10 +72,10 @@ class Delivery:
         failure: SendFailed | None = None
 
         for desk in shipment.desks:
-            if failure is not None:
-                if self._is_late(shipment):
-                    break
+            if self._is_late(shipment):
+                break
 
+            if failure is not None:
                 action = await self._ledger.held(action)
 
             try:
@@ -95,7 +96,10 @@ class Delivery:
             if failure.reason in _FINAL:
                 break
 
-        assert failure is not None, "a decision without candidates never gets here"
+        if failure is None:
+            late = DeadlineExceeded("The call's deadline passed before the write was sent.")
+            return Settled(action=await self._ledger.released(action, late.code), error=late)
+
         return await self._refused(action, action.target, failure)
 
     async def reconcile(self, action: Action, shipment: Shipment) -> Settled:

@@ -9,6 +9,7 @@ from mcp_router.domain.action import ActionState, Precondition, Ref, Strategy
 from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.domain.write import DeskWrite
 from mcp_router.errors import (
+    DeadlineExceeded,
     DeskRejected,
     DeskUnavailable,
     LeaseLost,
@@ -34,6 +35,25 @@ UNKNOWN, RESERVED = ActionState.UNKNOWN, ActionState.RESERVED
 def dock(strategy: Strategy, *script: Step, settled: bool = True, late_after: int = 1) -> Dock:
     desk = ScriptedDesk("first", strategy, script, settled=settled, late_after=late_after)
     return Dock(desks=(desk,))
+
+
+class Eventful(ScriptedDesk):
+    """A desk during whose work something happens to the ledger."""
+
+    happens: Callable[[], Awaitable[None]]
+
+    async def write(
+        self,
+        write: DeskWrite,
+        *,
+        marker: str,
+        precondition: Precondition | None,
+        timeout_s: float,
+    ) -> Ref:
+        await self.happens()
+        return await super().write(
+            write, marker=marker, precondition=precondition, timeout_s=timeout_s
+        )
 
 
 # strategy, what happens to each send, the state after ONE call, sends, effects, code told
@@ -161,29 +181,48 @@ async def test_the_second_desks_own_strategy_decides_about_its_lost_answer() -> 
     assert (one.sends(), one.effects()) == ([1, 1], 1)
 
 
-async def test_no_other_desk_is_tried_after_the_deadline() -> None:
-    one = Dock(
-        desks=(ScriptedDesk("first", NATIVE, [Step.REFUSE]), ScriptedDesk("second", NATIVE)),
-    )
+async def test_nothing_is_sent_where_the_reads_before_it_took_all_the_time() -> None:
+    one = dock(NATIVE)
     _, row = await one.ledger.reserve(one.wanted(), None)
-    shipment = one.shipment()
-    one.clock.advance(20)
 
-    settled = await one.delivery.deliver(row, shipment)
+    settled = await one.delivery.deliver(
+        row, replace(one.shipment(), ends_s=one.clock.monotonic_s())
+    )
+
+    assert isinstance(settled.error, DeadlineExceeded)
+    assert one.sends() == [0]
+    # Nothing was sent, so the key is free: the same call may succeed later.
+    assert (await one.call()).action.state is SUCCEEDED
+    assert one.effects() == 1
+
+
+async def test_no_other_desk_is_tried_after_the_deadline() -> None:
+    slow = Eventful("first", NATIVE, [Step.REFUSE])
+    one = Dock(desks=(slow, ScriptedDesk("second", NATIVE)))
+    slow.happens = passing(one, 20)
+
+    settled = await one.call()
 
     assert (settled.action.state, one.sends()) == (RESERVED, [1, 0])
     assert isinstance(settled.error, DeskUnavailable)
 
 
 async def test_nothing_is_sent_again_after_the_deadline() -> None:
-    one = dock(NATIVE, Step.LOST)
-    _, row = await one.ledger.reserve(one.wanted(), None)
-    shipment = one.shipment()
-    one.clock.advance(20)
+    one, slow = eventful(NATIVE, Step.LOST)
+    slow.happens = passing(one, 20)
 
-    settled = await one.delivery.deliver(row, shipment)
+    settled = await one.call()
 
-    assert (settled.action.state, one.sends(), one.desks[0].probes) == (UNKNOWN, [1], 1)
+    assert (settled.action.state, one.sends(), slow.probes) == (UNKNOWN, [1], 1)
+
+
+def passing(one: Dock, seconds: float) -> Callable[[], Awaitable[None]]:
+    """Let time pass while a desk works."""
+
+    async def happens() -> None:
+        one.clock.advance(seconds)
+
+    return happens
 
 
 @pytest.mark.parametrize(
@@ -247,25 +286,6 @@ async def test_a_refused_key_is_free_for_the_same_call_again() -> None:
 
     assert (second.action.state, second.action.attempts) == (SUCCEEDED, 2)
     assert (second.action.action_id, one.sends()) == (first.action.action_id, [2])
-
-
-class Eventful(ScriptedDesk):
-    """A desk during whose work something happens to the ledger."""
-
-    happens: Callable[[], Awaitable[None]]
-
-    async def write(
-        self,
-        write: DeskWrite,
-        *,
-        marker: str,
-        precondition: Precondition | None,
-        timeout_s: float,
-    ) -> Ref:
-        await self.happens()
-        return await super().write(
-            write, marker=marker, precondition=precondition, timeout_s=timeout_s
-        )
 
 
 def eventful(strategy: Strategy, step: Step) -> tuple[Dock, Eventful]:
