@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +12,15 @@ from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.sqlite.actions import select_actions
 from mcp_router.storage.sqlite.decisions import stored_record
 from mcp_router.storage.sqlite.writer import unavailable
+
+
+@contextmanager
+def _coded() -> Iterator[None]:
+    """Let only coded errors out of a read."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise unavailable(error) from error
 
 
 class Archive:
@@ -25,10 +35,8 @@ class Archive:
         if not path.exists():
             raise StorageUnavailable("There is no decision log there yet.")
 
-        try:
+        with _coded():
             self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
 
         self._connection.row_factory = sqlite3.Row
 
@@ -38,7 +46,7 @@ class Archive:
         Raises:
             StorageUnavailable: the file is no store of the router.
         """
-        try:
+        with _coded():
             yield from map(
                 stored_record,
                 self._connection.execute(
@@ -46,23 +54,19 @@ class Archive:
                     (tenant, tenant),
                 ),
             )
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
 
     def count(self, tenant: str | None = None) -> int:
         """Return how many records `records` will yield at most."""
-        try:
+        with _coded():
             row = self._connection.execute(
                 "SELECT count(*) FROM decisions WHERE ? IS NULL OR tenant = ?", (tenant, tenant)
             ).fetchone()
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
 
         return int(row[0])
 
     def actions(self, state: ActionState | None, limit: int) -> tuple[Action, ...]:
         """Return the newest actions, of one state or of all, newest first."""
-        try:
+        with _coded():
             return tuple(
                 select_actions(
                     self._connection,
@@ -72,26 +76,20 @@ class Archive:
                     order="created_ms DESC, rowid DESC",
                 )
             )
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
 
     def action(self, action_id: str) -> Action | None:
         """Return the action of that id, whoever's it is, or None."""
-        try:
+        with _coded():
             return next(select_actions(self._connection, "action_id = ?", (action_id,), 1), None)
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
 
     def events(self, action_id: str) -> tuple[ActionEvent, ...]:
         """Return what happened to the action, oldest first."""
-        try:
+        with _coded():
             rows = self._connection.execute(
                 "SELECT at_ms, state, fence, attempts, detail FROM action_events "
                 "WHERE action_id = ? ORDER BY seq",
                 (action_id,),
             ).fetchall()
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
 
         return tuple(
             ActionEvent(
