@@ -176,7 +176,7 @@ class Actions:
         """Reserve the key, then do what its row allows."""
         desks = self._desks(wish, decision)
         wanted = self._wanted(call, wish, key, desks[0])
-        admission, action = await self._ledger.reserve(wanted, key.earlier)
+        admission, action = await self._ledger.reserve(wanted, key.twins)
         draft.acted(action)
         delivery = Delivery(self._ledger, self._clock, draft.attempted)
         shipment = Shipment(

@@ -64,10 +64,19 @@ class MemoryActions:
         self._events: list[tuple[str, ActionEvent]] = []
         self.broken = False
 
-    async def claim(self, wanted: Action, judge: Callable[[Action], Action]) -> Action:
-        """Insert `wanted`, or replace the row of its key by what `judge` makes of it."""
+    async def claim(
+        self,
+        wanted: Action,
+        judge: Callable[[Action], Action],
+        *,
+        twins: tuple[str, ...] = (),
+        since_ms: int = 0,
+    ) -> Action:
+        """Insert `wanted`, or let `judge` replace the row of its key or of a young twin."""
         await _commit(self.broken)
-        existing = self._rows.get((wanted.tenant, wanted.key))
+        near = [self._rows.get((wanted.tenant, twin)) for twin in twins]
+        young = (row for row in near if row is not None and row.created_ms > since_ms)
+        existing = self._rows.get((wanted.tenant, wanted.key)) or next(young, None)
         row = wanted if existing is None else judge(existing)
 
         if row is not existing:
@@ -76,11 +85,7 @@ class MemoryActions:
         return row
 
     async def change(self, old: Action, new: Action) -> bool:
-        """Replace `old` by `new` if state and fence are still `old`'s; say whether.
-
-        Raises:
-            IllegalTransition: the row is terminal.
-        """
+        """Replace `old` by `new` if state and fence are still `old`'s; never a terminal row."""
         await _commit(self.broken)
         row = self._rows.get((old.tenant, old.key))
 
@@ -344,11 +349,7 @@ class ScriptedDesk:
             self._arrive_unheard(arrival)
 
     def _arrive(self, arrival: _Arrival) -> Ref:
-        """Apply a write as far as the strategy allows.
-
-        Raises:
-            SendFailed: the strategy refuses it: a version that is gone, a unique value taken.
-        """
+        """Apply a write unless the strategy refuses it: a version is gone, a unique value taken."""
         marker, based_on = arrival
         known = marker in self.effects
 

@@ -25,11 +25,14 @@ class KeySource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """The key of an action; `earlier` is the key that the previous window would have given."""
+    """The key of an action; `twins` are what the windows just before and after would give.
+
+    Two calls on both sides of a window's edge have different keys and mean the same.
+    """
 
     text: str
     source: KeySource
-    earlier: str | None = None
+    twins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,10 @@ def choose_key(explicit: str | None, intention: Intention, now_ms: int, fresh: s
     return Key(
         text=_hash("auto", intention, [intention.fingerprint, window]),
         source=KeySource.HEURISTIC,
-        earlier=_hash("auto", intention, [intention.fingerprint, window - 1]),
+        twins=tuple(
+            _hash("auto", intention, [intention.fingerprint, near])
+            for near in (window - 1, window + 1)
+        ),
     )
 
 

@@ -1,7 +1,6 @@
 """The ledger: drives the state machine through storage, one durable step at a time."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from mcp_router.clock import Clock
@@ -17,8 +16,18 @@ LEASE_MS = 120_000
 class ActionStore(Protocol):
     """What the ledger asks of a database; every method is one durable transaction."""
 
-    async def claim(self, wanted: Action, judge: Callable[[Action], Action]) -> Action:
-        """Insert `wanted`, or replace the row of its key by what `judge` makes of it."""
+    async def claim(
+        self,
+        wanted: Action,
+        judge: Callable[[Action], Action],
+        *,
+        twins: tuple[str, ...] = (),
+        since_ms: int = 0,
+    ) -> Action:
+        """Insert `wanted`, or replace the row of its key by what `judge` makes of it.
+
+        A row of one of `twins` that was created after `since_ms` stands for the key's own.
+        """
 
     async def change(self, old: Action, new: Action) -> bool:
         """Replace `old` by `new` if state and fence are still `old`'s; say whether."""
@@ -43,26 +52,24 @@ class Ledger:
         self._is_alive = is_alive
         self._abandoned: set[str] = set()
 
-    async def reserve(self, wanted: Action, earlier_key: str | None) -> tuple[Admission, Action]:
+    async def reserve(
+        self, wanted: Action, twins: tuple[str, ...] = ()
+    ) -> tuple[Admission, Action]:
         """Reserve the key of `wanted`, or say what stands there.
 
-        `earlier_key` is where a heuristic key may have been reserved just before its window
-        ended; an action found there, and still young enough, stands for this one.
+        `twins` are the keys under which a heuristic key's action may stand that was reserved on
+        the other side of a window's edge; one that is still young enough stands for this one.
 
         Raises:
             StorageUnavailable: nothing was reserved.
         """
-        if earlier_key is not None:
-            before = await self._store.by_key(wanted.tenant, earlier_key)
-
-            if before is not None and wanted.created_ms - before.created_ms < WINDOW_MS:
-                wanted = replace(wanted, key=earlier_key)
-
         row = await self._store.claim(
             wanted,
             lambda existing: judge(
                 existing, wanted, now_ms=self._clock.now_ms(), is_alive=self._holds
             ),
+            twins=twins,
+            since_ms=wanted.created_ms - WINDOW_MS,
         )
         return admit(row, wanted), row
 

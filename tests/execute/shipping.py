@@ -58,7 +58,7 @@ class Dock:
 
     async def call(self) -> Settled:
         """Do what `actions.py` does with one call."""
-        admission, row = await self.ledger.reserve(self.wanted(), None)
+        admission, row = await self.ledger.reserve(self.wanted())
 
         match admission:
             case Admission.PROCEED:

@@ -183,7 +183,7 @@ async def test_the_second_desks_own_strategy_decides_about_its_lost_answer() -> 
 
 async def test_nothing_is_sent_where_the_reads_before_it_took_all_the_time() -> None:
     one = dock(NATIVE)
-    _, row = await one.ledger.reserve(one.wanted(), None)
+    _, row = await one.ledger.reserve(one.wanted())
 
     settled = await one.delivery.deliver(
         row, replace(one.shipment(), ends_s=one.clock.monotonic_s())
@@ -251,7 +251,7 @@ async def test_a_desk_that_cannot_be_asked_leaves_it_unknown_until_it_can(
     strategy: Strategy,
 ) -> None:
     one = dock(strategy, Step.APPLY_LOST)
-    _, row = await one.ledger.reserve(one.wanted(), None)
+    _, row = await one.ledger.reserve(one.wanted())
     sending = await one.ledger.sending(row, target="first", strategy=strategy, precondition=None)
     one.desks[0].effects.append(sending.marker)
     one.desks[0].unreadable = lost_answer()
@@ -268,7 +268,7 @@ async def test_what_went_to_a_desk_that_is_gone_stays_unknown() -> None:
     one = dock(NATIVE, Step.LOST, Step.LOST, Step.LOST)
     await one.call()
     one.clock.advance(LEASE_MS / 1000)
-    _, row = await one.ledger.reserve(one.wanted(), None)
+    _, row = await one.ledger.reserve(one.wanted())
 
     settled = await one.delivery.reconcile(row, one.shipment(ScriptedDesk("other", NATIVE)))
 
@@ -324,7 +324,7 @@ async def test_a_store_that_breaks_after_the_send_never_says_that_nothing_was_se
 
 async def test_a_store_that_breaks_before_the_send_sends_nothing() -> None:
     one = dock(CAS)
-    _, row = await one.ledger.reserve(one.wanted(), None)
+    _, row = await one.ledger.reserve(one.wanted())
     one.store.broken = True
 
     with pytest.raises(StorageUnavailable):
@@ -341,7 +341,7 @@ async def test_whoever_lost_the_lease_while_sending_leaves_the_word_to_the_next(
 
     async def takes_over() -> None:
         one.clock.advance(LEASE_MS / 1000)
-        await one.ledger.reserve(one.wanted(), None)
+        await one.ledger.reserve(one.wanted())
 
     desk.happens = takes_over
 

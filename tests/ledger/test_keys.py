@@ -51,7 +51,7 @@ def test_within_a_run_the_slot_is_the_key_whatever_the_words_and_the_time() -> N
     first = key(None, INTENTION)
 
     assert first.source is KeySource.SLOT
-    assert first.earlier is None
+    assert first.twins == ()
     assert key(None, replace(INTENTION, fingerprint="1:bb"), NOON_MS + 10**9) == first
     assert key(None, replace(INTENTION, effect=Effect.IDEMPOTENT_WRITE)) == first
 
@@ -87,7 +87,8 @@ def test_without_a_run_the_arguments_are_the_key_for_one_window() -> None:
 
     after = key(None, write, start_ms + WINDOW_MS)
     assert after.text != first.text
-    assert after.earlier == first.text
+    assert after.twins[0] == first.text
+    assert first.twins[1] == after.text
 
 
 @given(st.integers(0, 2**41), st.integers(0, WINDOW_MS - 1))
@@ -95,7 +96,8 @@ def test_two_moments_less_than_a_window_apart_always_meet(at_ms: int, later_ms: 
     write = replace(INTENTION, run_id=None)
     first, second = key(None, write, at_ms), key(None, write, at_ms + later_ms)
 
-    assert first.text in (second.text, second.earlier)
+    assert first.text in (second.text, *second.twins)
+    assert second.text in (first.text, *first.twins)
 
 
 def test_keys_tell_nothing_of_their_parts() -> None:

@@ -45,7 +45,7 @@ class Bench:
         )
 
     async def reserve(self, caller: str) -> tuple[Admission, Action]:
-        return await self.ledger.reserve(self.wanted(caller), None)
+        return await self.ledger.reserve(self.wanted(caller))
 
     async def send(self, row: Action) -> Action:
         return await self.ledger.sending(
@@ -178,10 +178,12 @@ async def test_a_settled_action_is_replayed_and_never_moves_again(bench: Bench) 
 async def test_a_heuristic_key_of_the_earlier_window_stands_while_it_is_young(
     bench: Bench,
 ) -> None:
-    await bench.ledger.reserve(bench.wanted("first", key="window-1"), None)
+    await bench.ledger.reserve(bench.wanted("first", key="window-1"))
     bench.clock.advance((WINDOW_MS - 1) / 1000)
 
-    admission, row = await bench.ledger.reserve(bench.wanted("second", key="window-2"), "window-1")
+    admission, row = await bench.ledger.reserve(
+        bench.wanted("second", key="window-2"), ("window-1",)
+    )
 
     # Its lease has run out meanwhile, but the action itself is still the first one.
     assert (admission, row.action_id, row.key) == (Admission.PROCEED, "act_first", "window-1")
@@ -190,12 +192,30 @@ async def test_a_heuristic_key_of_the_earlier_window_stands_while_it_is_young(
 async def test_a_heuristic_key_of_the_earlier_window_stands_no_longer_than_a_window(
     bench: Bench,
 ) -> None:
-    await bench.ledger.reserve(bench.wanted("first", key="window-1"), None)
+    await bench.ledger.reserve(bench.wanted("first", key="window-1"))
     bench.clock.advance(WINDOW_MS / 1000)
 
-    admission, row = await bench.ledger.reserve(bench.wanted("second", key="window-2"), "window-1")
+    admission, row = await bench.ledger.reserve(
+        bench.wanted("second", key="window-2"), ("window-1",)
+    )
 
     assert (admission, row.action_id, row.key) == (Admission.PROCEED, "act_second", "window-2")
+
+
+@pytest.mark.parametrize("first", ["window-1", "window-2"])
+async def test_callers_on_both_sides_of_a_windows_edge_meet(bench: Bench, first: str) -> None:
+    twins = {"window-1": ("window-0", "window-2"), "window-2": ("window-1", "window-3")}
+    (second,) = twins.keys() - {first}
+
+    met = await asyncio.gather(
+        *(
+            bench.ledger.reserve(bench.wanted(f"caller-{key}", key=key), twins[key])
+            for key in (first, second)
+        )
+    )
+
+    assert [admission for admission, _ in met] == [Admission.PROCEED, Admission.IN_PROGRESS]
+    assert {row.action_id for _, row in met} == {f"act_caller-{first}"}
 
 
 async def test_an_action_belongs_to_its_tenant(bench: Bench) -> None:
@@ -246,7 +266,7 @@ async def test_a_store_that_cannot_commit_leaves_the_row_as_it_was() -> None:
 async def test_the_facts_of_a_run_are_its_latest(bench: Bench) -> None:
     for n in range(25):
         wanted = replace(bench.wanted(f"c{n}", key=f"key-{n}"), run_id="run-1")
-        await bench.ledger.reserve(wanted, None)
+        await bench.ledger.reserve(wanted)
 
     latest = await bench.ledger.of_run("acme", "run-1", limit=20)
 

@@ -33,7 +33,7 @@ class Bench:
         )
 
     async def sending(self) -> Action:
-        _, row = await self.ledger.reserve(self.wanted("one"), None)
+        _, row = await self.ledger.reserve(self.wanted("one"))
         return await self.ledger.sending(
             row, target="zendesk", strategy=Strategy.NONE, precondition=None
         )
@@ -60,7 +60,7 @@ async def test_a_verdict_settles_an_unknown_action(
 
     assert (resolved.state, resolved.ref, resolved.decided_by) == (state, ref, BY)
     assert await bench.ledger.get(row.tenant, row.action_id) == resolved
-    admission, met = await bench.ledger.reserve(bench.wanted("two"), None)
+    admission, met = await bench.ledger.reserve(bench.wanted("two"))
     assert (admission, met) == (Admission.REPLAY, resolved)
 
 
@@ -86,7 +86,7 @@ async def test_a_verdict_is_final(bench: Bench) -> None:
 
 
 async def test_what_was_never_sent_needs_no_verdict(bench: Bench) -> None:
-    _, row = await bench.ledger.reserve(bench.wanted("one"), None)
+    _, row = await bench.ledger.reserve(bench.wanted("one"))
 
     with pytest.raises(ActionNotOpen):
         await bench.ledger.resolve(row, ref=None, decided_by=BY)

@@ -21,15 +21,26 @@ class ActionTable:
         """Use the tables in `database`."""
         self._database = database
 
-    async def claim(self, wanted: Action, judge: Callable[[Action], Action]) -> Action:
+    async def claim(
+        self,
+        wanted: Action,
+        judge: Callable[[Action], Action],
+        *,
+        twins: tuple[str, ...] = (),
+        since_ms: int = 0,
+    ) -> Action:
         """Insert `wanted`, or let `judge` look at the row that has its key, in one transaction.
 
+        A row of one of `twins` that was created after `since_ms` stands for the key's own.
         Returns what the row is afterwards. `judge` returns the row as it is to leave it so, or
         the row as it shall be; it must be pure.
         """
 
         def job(connection: sqlite3.Connection) -> Action:
-            existing = _select(connection, wanted.tenant, wanted.key)
+            found = _select(connection, wanted.tenant, wanted.key)
+            near = (_select(connection, wanted.tenant, twin) for twin in twins)
+            young = (row for row in near if row is not None and row.created_ms > since_ms)
+            existing = found or next(young, None)
 
             if existing is None:
                 _insert(connection, wanted)
