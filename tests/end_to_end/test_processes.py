@@ -117,7 +117,8 @@ async def test_calls_that_a_script_pipes_in_are_answered_before_the_end(
     assert set(answers) == set(started)
     assert ["result" in answers[one] for one in started] == [True, True, True, False]
     assert (ended.code, ended.err) == (0, "")
-    assert sorted(outcome for _, outcome, _ in place.outcomes()) == ["ok", "ok", "succeeded"]
+    outcomes = sorted(outcome for _, outcome, _ in place.outcomes())
+    assert outcomes == ["error", "ok", "ok", "succeeded"]
     assert writes(sandbox, ticket_id) == 1
 
 
