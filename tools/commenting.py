@@ -15,15 +15,15 @@ from mcp_router.tools.writing import WriteArguments, WriteResult, perform
 class CommentArguments(WriteArguments):
     """What to say on which ticket."""
 
-    ticket_id: Id
-    body: Text
+    ticket_id: Id = Field(description="The ticket to comment on.")
+    body: Text = Field(description="What to say.")
     status: Status | None = Field(default=None, description="Set the ticket's status as well.")
 
 
 class CommentResult(WriteResult):
     """What became of a comment, and who can read it."""
 
-    visibility: Visibility
+    visibility: Visibility = Field(description="Who can read the comment.")
 
 
 async def comment(

@@ -18,15 +18,19 @@ from mcp_router.tools.writing import KEY_NOTE, WriteArguments, WriteResult, perf
 class CreateTicketArguments(WriteArguments):
     """What a new ticket says."""
 
-    subject: Label
+    subject: Label = Field(description="One line that says what it is about.")
     body: Text = Field(description="The first message, which the requester can read.")
     requester_email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = (
         Field(default=None, description="Who asks; found or created by this address.")
     )
-    requester_name: Label | None = None
-    priority: Priority | None = None
-    type: TicketType | None = None
-    tags: list[Label] = Field(default_factory=list, max_length=50)
+    requester_name: Label | None = Field(
+        default=None, description="Their name, if they are new to the desk."
+    )
+    priority: Priority | None = Field(default=None, description="How urgent it is.")
+    type: TicketType | None = Field(default=None, description="What kind of request it is.")
+    tags: list[Label] = Field(
+        default_factory=list, max_length=50, description="Tags for the new ticket."
+    )
 
 
 async def run(services: Services, call: Call, arguments: CreateTicketArguments) -> WriteResult:

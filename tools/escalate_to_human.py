@@ -18,11 +18,11 @@ TAG = "copilot_escalated"
 class EscalateArguments(WriteArguments):
     """Why a person is needed, and what that person should know."""
 
-    ticket_id: Id
-    reason: Label
+    ticket_id: Id = Field(description="The ticket to hand over.")
+    reason: Label = Field(description="Why a person is needed, in a few words.")
     summary: Text = Field(description="What was asked, what was tried, what is open.")
     group_id: Id | None = Field(default=None, description="The group that takes over.")
-    priority: Priority | None = None
+    priority: Priority | None = Field(default=None, description="How urgent it is from now on.")
 
 
 async def run(services: Services, call: Call, arguments: EscalateArguments) -> WriteResult:

@@ -21,39 +21,39 @@ class ExplainDecisionArguments(Arguments):
 class CandidateResult(Result):
     """A target that could have served the call, best first."""
 
-    target: str
-    pool: str
-    score: float
-    estimated_usd: float
+    target: str = Field(description="Its name in the policy.")
+    pool: str = Field(description="The pool that it stands in.")
+    score: float = Field(description="From 0 to 1; higher is better.")
+    estimated_usd: float = Field(description="What the call was expected to cost there.")
 
 
 class RejectionResult(Result):
     """A target that could not, and why."""
 
-    target: str
-    pool: str
-    reason: str
+    target: str = Field(description="Its name in the policy.")
+    pool: str = Field(description="The pool that it stands in.")
+    reason: str = Field(description="Why it could not serve the call.")
 
 
 class ExplainDecisionResult(Result):
     """The record of a call: told in `story`, and as fields."""
 
-    story: str
-    decision_id: str
+    story: str = Field(description="The whole record, in sentences.")
+    decision_id: str = Field(description="The decision that was asked for.")
     seq: int = Field(description="Its place in the decision log.")
-    tool: str
-    outcome: str
-    code: str | None
-    policy: str | None
-    rule: str | None
+    tool: str = Field(description="The tool that was called.")
+    outcome: str = Field(description="How the call ended.")
+    code: str | None = Field(description="The error's code, if it ended with one.")
+    policy: str | None = Field(description="name@version of the policy that decided.")
+    rule: str | None = Field(description="The rule that matched.")
     why: str | None = Field(description="The rule's own reason, from the policy.")
-    pool: str | None
-    target: str | None
-    action_id: str | None
-    candidates: list[CandidateResult]
-    rejections: list[RejectionResult]
-    cost_usd: float
-    latency_ms: int
+    pool: str | None = Field(description="The rule's pool.")
+    target: str | None = Field(description="What served the call.")
+    action_id: str | None = Field(description="The action, for get_action, if it was a write.")
+    candidates: list[CandidateResult] = Field(description="What could have served it, best first.")
+    rejections: list[RejectionResult] = Field(description="What could not, and why.")
+    cost_usd: float = Field(description="Of all attempts together.")
+    latency_ms: int = Field(description="From the call's arrival to its record.")
 
 
 async def run(

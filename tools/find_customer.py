@@ -16,10 +16,14 @@ from mcp_router.tools.tool import Arguments, CallResult, Label, Tool
 class FindCustomerArguments(Arguments):
     """What is known of the person; the most telling of them is used first."""
 
-    email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
-    phone: Annotated[str, Field(max_length=40, pattern=r"^[+0-9 ()./-]+$")] | None = None
-    name: Label | None = None
-    limit: int = Field(default=5, ge=1, le=20)
+    email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = Field(
+        default=None, description="The person's address."
+    )
+    phone: Annotated[str, Field(max_length=40, pattern=r"^[+0-9 ()./-]+$")] | None = Field(
+        default=None, description="The person's number."
+    )
+    name: Label | None = Field(default=None, description="The person's name, or a part of it.")
+    limit: int = Field(default=5, ge=1, le=20, description="People at most.")
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
@@ -33,9 +37,9 @@ class FindCustomerArguments(Arguments):
 class FindCustomerResult(CallResult):
     """The matches; more than one means that nobody may be assumed."""
 
-    target: str
-    customers: list[CustomerResult]
-    ambiguous: bool
+    target: str = Field(description="The system that answered.")
+    customers: list[CustomerResult] = Field(description="Who matches.")
+    ambiguous: bool = Field(description="Whether more than one does: ask, do not pick.")
 
 
 async def run(

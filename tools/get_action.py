@@ -1,5 +1,7 @@
 """get_action: what became of a write?"""
 
+from pydantic import Field
+
 from mcp_router.domain.action import ActionState, Strategy
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
@@ -24,25 +26,25 @@ _NEXT = {
 class GetActionArguments(Arguments):
     """Which action."""
 
-    action_id: Id
+    action_id: Id = Field(description="The action_id of a write's result.")
 
 
 class GetActionResult(CallResult):
     """One action of the ledger, as far as it is decided."""
 
-    action_id: str
-    state: ActionState
-    tool: str
-    target: str
-    idempotency_key: str
-    strategy: Strategy
-    attempts: int
-    ref: RefResult | None
-    code: str | None
-    decided_by: str | None
-    created_ms: int
-    updated_ms: int
-    next: str
+    action_id: str = Field(description="The action that was asked for.")
+    state: ActionState = Field(description="Where it stands.")
+    tool: str = Field(description="The tool that wrote.")
+    target: str = Field(description="The desk that it wrote to.")
+    idempotency_key: str = Field(description="Its key.")
+    strategy: Strategy = Field(description="How the desk lets the write be repeated safely.")
+    attempts: int = Field(description="How often it was sent.")
+    ref: RefResult | None = Field(description="What it made or changed.")
+    code: str | None = Field(description="Why it was not done, if it was not.")
+    decided_by: str | None = Field(description="The person who decided, and why.")
+    created_ms: int = Field(description="When it was reserved, in epoch milliseconds.")
+    updated_ms: int = Field(description="When it last moved.")
+    next: str = Field(description="What to do now.")
 
 
 async def run(services: Services, call: Call, arguments: GetActionArguments) -> GetActionResult:

@@ -14,7 +14,7 @@ from mcp_router.tools.tool import Arguments, Id, Tool
 class LookupTicketArguments(Arguments):
     """Which ticket, and how much of its conversation."""
 
-    ticket_id: Id
+    ticket_id: Id = Field(description="The ticket's id at the help desk.")
     max_comments: int = Field(default=5, ge=0, le=20, description="The latest comments to show.")
 
 

@@ -39,17 +39,25 @@ class _Part(BaseModel):
 class ToolCallPart(_Part):
     """A tool call that an earlier answer asked for; `arguments` is an object."""
 
-    id: Annotated[str, Field(min_length=1, max_length=200)]
-    name: Label
-    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    id: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        description="The id that the model gave the call."
+    )
+    name: Label = Field(description="The tool that it named.")
+    arguments: dict[str, JsonValue] = Field(default_factory=dict, description="What it passed.")
 
 
 class MessagePart(_Part):
     """One turn of the conversation."""
 
-    role: Role
-    content: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
-    tool_calls: list[ToolCallPart] = Field(default_factory=list, max_length=MAX_TOOLS)
+    role: Role = Field(description="Who speaks.")
+    content: Annotated[str, Field(max_length=MAX_PROMPT)] = Field(
+        default="", description="What was said."
+    )
+    tool_calls: list[ToolCallPart] = Field(
+        default_factory=list,
+        max_length=MAX_TOOLS,
+        description="For role assistant: the calls that it asked for.",
+    )
     tool_call_id: Annotated[str, Field(max_length=200)] | None = Field(
         default=None, description="For role tool: the id of the call that this answers."
     )
@@ -66,8 +74,12 @@ class MessagePart(_Part):
 class ToolPart(_Part):
     """A tool that the model may ask you to call; the router never calls it."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
-    description: Annotated[str, Field(max_length=4_000)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")] = Field(
+        description="What the model calls it by."
+    )
+    description: Annotated[str, Field(max_length=4_000)] = Field(
+        default="", description="What the model reads to choose it."
+    )
     parameters: dict[str, JsonValue] = Field(
         default={"type": "object"}, description="A JSON Schema."
     )
@@ -76,23 +88,46 @@ class ToolPart(_Part):
 class RouteCompletionArguments(Arguments):
     """One question as `input`, or a conversation as `messages`; never both."""
 
-    input: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)] | None = None
-    messages: list[MessagePart] = Field(default_factory=list, max_length=MAX_MESSAGES)
-    system: Annotated[str, Field(max_length=MAX_PROMPT)] | None = None
-    tools: list[ToolPart] = Field(default_factory=list, max_length=MAX_TOOLS)
-    max_output_tokens: int = Field(default=1024, ge=1, le=32_000)
-    temperature: float | None = Field(default=None, ge=0, le=2)
+    input: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)] | None = Field(
+        default=None, description="One question of a customer."
+    )
+    messages: list[MessagePart] = Field(
+        default_factory=list,
+        max_length=MAX_MESSAGES,
+        description="The conversation so far, oldest first.",
+    )
+    system: Annotated[str, Field(max_length=MAX_PROMPT)] | None = Field(
+        default=None, description="Instructions that go before everything else."
+    )
+    tools: list[ToolPart] = Field(
+        default_factory=list,
+        max_length=MAX_TOOLS,
+        description="Tools that the model may ask you to call.",
+    )
+    max_output_tokens: int = Field(
+        default=1024,
+        ge=1,
+        le=32_000,
+        description="The longest answer; the policy's rule may allow less.",
+    )
+    temperature: float | None = Field(
+        default=None, ge=0, le=2, description="Left out for models that take none."
+    )
     policy: Annotated[str, Field(max_length=100)] | None = Field(
         default=None, description="name or name@version; without it, the configured one."
     )
     run_id: Id | None = Field(
         default=None, description="Your run: the model is told what this run has already done."
     )
-    ticket_id: Id | None = None
+    ticket_id: Id | None = Field(
+        default=None, description="The ticket that this is about, for the record."
+    )
     subject: Label | None = Field(default=None, description="The ticket's subject, for matching.")
-    customer_tier: Label | None = None
-    locale: Label | None = None
-    channel: Label | None = None
+    customer_tier: Label | None = Field(
+        default=None, description="Such as free, pro or vip; a rule may ask for it."
+    )
+    locale: Label | None = Field(default=None, description="A language tag, such as de-AT.")
+    channel: Label | None = Field(default=None, description="Such as email, chat or voice.")
 
     @model_validator(mode="after")
     def _one_prompt(self) -> Self:
@@ -131,44 +166,46 @@ class RouteCompletionArguments(Arguments):
 class ToolCallResult(Result):
     """A tool that the model asks you to call; `arguments` is JSON text, as the model wrote it."""
 
-    id: str
-    name: str
-    arguments: str
+    id: str = Field(description="Give it back as tool_call_id with the tool's answer.")
+    name: str = Field(description="The tool to call.")
+    arguments: str = Field(description="JSON text, as the model wrote it.")
 
 
 class AttemptResult(Result):
     """One send to one model."""
 
-    target: str
-    outcome: Evidence
-    reason: Reason
-    latency_ms: int
-    cost_usd: float
+    target: str = Field(description="The model that was asked.")
+    outcome: Evidence = Field(description="What is known of the attempt.")
+    reason: Reason = Field(description="Why it ended as it did.")
+    latency_ms: int = Field(description="How long it took.")
+    cost_usd: float = Field(description="What it cost, as far as the provider said.")
 
 
 class CacheResult(Result):
     """Whether the answer came from the cache, and why not if not."""
 
-    state: Literal["hit", "miss", "bypass"]
-    reason: str
+    state: Literal["hit", "miss", "bypass"] = Field(
+        description="Whether the answer came from the cache."
+    )
+    reason: str = Field(description="Why, if it did not.")
 
 
 class RouteCompletionResult(CallResult):
     """The answer, and what an auditor or a finance partner would ask about it."""
 
-    output: str
-    tool_calls: list[ToolCallResult]
+    output: str = Field(description="The answer; empty where the model only calls tools.")
+    tool_calls: list[ToolCallResult] = Field(description="Calls that the model asks you to make.")
     model: str = Field(description="The target's name in the policy.")
-    policy: str
-    pool: str
-    intent: str | None
+    policy: str = Field(description="name@version of the policy that decided.")
+    pool: str = Field(description="The pool of the model that answered.")
+    intent: str | None = Field(description="What the customer was understood to want.")
     confidence: float = Field(description="Of the intent, from 0 to 1.")
-    cache: CacheResult
-    attempts: list[AttemptResult]
-    cost_usd: float
-    latency_ms: int
+    cache: CacheResult = Field(description="Whether a stored answer was used.")
+    attempts: list[AttemptResult] = Field(description="Every model that was asked, in order.")
+    cost_usd: float = Field(description="Of all attempts together.")
+    latency_ms: int = Field(description="Of the whole call.")
     advisor: None = Field(default=None, description="No advisor model was asked.")
-    finish_reason: FinishReason
+    finish_reason: FinishReason = Field(description="Why the model stopped.")
 
 
 async def run(

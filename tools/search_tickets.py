@@ -20,13 +20,15 @@ class SearchTicketsArguments(Arguments):
     query: Annotated[str, Field(max_length=500)] = Field(
         default="", description="Words to find in subject and description."
     )
-    status: Status | None = None
-    priority: Priority | None = None
+    status: Status | None = Field(default=None, description="Only tickets that stand there.")
+    priority: Priority | None = Field(default=None, description="Only tickets of that priority.")
     requester_email: (
         Annotated[str, Field(max_length=254, pattern=r"^[^@\s\"]+@[^@\s\"]+$")] | None
-    ) = None
-    tag: Annotated[str, Field(max_length=255, pattern=r"^[^\s\":]+$")] | None = None
-    limit: int = Field(default=10, ge=1, le=20)
+    ) = Field(default=None, description="Only tickets of that person.")
+    tag: Annotated[str, Field(max_length=255, pattern=r"^[^\s\":]+$")] | None = Field(
+        default=None, description="Only tickets with that tag."
+    )
+    limit: int = Field(default=10, ge=1, le=20, description="Tickets on a page.")
     cursor: Annotated[str, Field(max_length=200)] | None = Field(
         default=None, description="Where the page before this one ended."
     )
@@ -46,12 +48,14 @@ class SearchTicketsArguments(Arguments):
 class SearchTicketsResult(CallResult):
     """One page of matches."""
 
-    target: str
-    tickets: list[TicketSummary]
-    total: int
-    has_more: bool
-    cursor: str | None
-    untrusted: list[str] = Field(default=["tickets.subject"])
+    target: str = Field(description="The desk that was searched.")
+    tickets: list[TicketSummary] = Field(description="The page.")
+    total: int = Field(description="Matches on all pages.")
+    has_more: bool = Field(description="Whether there is another page.")
+    cursor: str | None = Field(description="Pass it to get the next page.")
+    untrusted: list[str] = Field(
+        default=["tickets.subject"], description="Fields that hold people's own words."
+    )
 
 
 async def run(

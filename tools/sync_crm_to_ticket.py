@@ -1,5 +1,7 @@
 """sync_crm_to_ticket: bring a case's status and priority back to its ticket."""
 
+from pydantic import Field
+
 from mcp_router.actions import Reader, Wish
 from mcp_router.canonical import digest, plain
 from mcp_router.domain.call import Call
@@ -18,7 +20,7 @@ from mcp_router.tools.writing import KEY_NOTE, WriteArguments, WriteResult, perf
 class SyncCaseArguments(WriteArguments):
     """Which ticket to bring up to date."""
 
-    ticket_id: Id
+    ticket_id: Id = Field(description="The ticket to bring up to date.")
 
 
 async def run(services: Services, call: Call, arguments: SyncCaseArguments) -> WriteResult:

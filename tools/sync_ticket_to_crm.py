@@ -1,5 +1,7 @@
 """sync_ticket_to_crm: make the CRM's case look like the ticket."""
 
+from pydantic import Field
+
 from mcp_router.actions import Reader, Wish
 from mcp_router.canonical import digest, plain
 from mcp_router.domain.call import Call
@@ -15,7 +17,7 @@ from mcp_router.tools.writing import KEY_NOTE, WriteArguments, WriteResult, perf
 class SyncTicketArguments(WriteArguments):
     """Which ticket to mirror."""
 
-    ticket_id: Id
+    ticket_id: Id = Field(description="The ticket to mirror.")
 
 
 async def run(services: Services, call: Call, arguments: SyncTicketArguments) -> WriteResult:

@@ -18,14 +18,18 @@ from mcp_router.tools.writing import KEY_NOTE, WriteArguments, WriteResult, perf
 class UpdateTicketArguments(WriteArguments):
     """What to change; what is not named stays as it is."""
 
-    ticket_id: Id
-    status: Status | None = None
-    priority: Priority | None = None
-    type: TicketType | None = None
-    assignee_id: Id | None = None
-    group_id: Id | None = None
-    add_tags: list[Label] = Field(default_factory=list, max_length=50)
-    remove_tags: list[Label] = Field(default_factory=list, max_length=50)
+    ticket_id: Id = Field(description="The ticket to change.")
+    status: Status | None = Field(default=None, description="Where it stands from now on.")
+    priority: Priority | None = Field(default=None, description="How urgent it is from now on.")
+    type: TicketType | None = Field(default=None, description="What kind of request it is.")
+    assignee_id: Id | None = Field(default=None, description="The agent who takes it.")
+    group_id: Id | None = Field(default=None, description="The group that takes it.")
+    add_tags: list[Label] = Field(
+        default_factory=list, max_length=50, description="Tags to add; others stay."
+    )
+    remove_tags: list[Label] = Field(
+        default_factory=list, max_length=50, description="Tags to remove; others stay."
+    )
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:

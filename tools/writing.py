@@ -52,28 +52,32 @@ class WriteArguments(Arguments):
 class RefResult(Result):
     """The thing at the desk that was made or changed."""
 
-    id: str
-    url: str | None = None
+    id: str = Field(description="At the desk.")
+    url: str | None = Field(default=None, description="Where a person opens it.")
 
 
 class WriteResult(CallResult):
     """What became of a write; `code`, `message` and `retryable` say why it did not succeed."""
 
-    outcome: Outcome
-    action_id: str | None = None
-    idempotency_key: str
-    target: str
-    ref: RefResult | None = None
-    attempts: int = 0
+    outcome: Outcome = Field(description="What became of the write.")
+    action_id: str | None = Field(
+        default=None, description="Names it in the ledger, for get_action."
+    )
+    idempotency_key: str = Field(description="Its key: pass it to repeat the call.")
+    target: str = Field(description="The desk.")
+    ref: RefResult | None = Field(default=None, description="What it made or changed.")
+    attempts: int = Field(default=0, description="How often it was sent.")
     safe_to_retry: bool = Field(
         description="Whether this call may be repeated with this idempotency_key."
     )
-    next: str
+    next: str = Field(description="What to do now.")
     dedupe: str = Field(description="Where the key came from: explicit, slot, heuristic, fresh.")
     write: str | None = Field(default=None, description="The dry run's payload, as JSON.")
-    code: str | None = None
-    message: str | None = None
-    retryable: bool | None = None
+    code: str | None = Field(default=None, description="Why it was not done, if it was not.")
+    message: str | None = Field(default=None, description="The same, in words.")
+    retryable: bool | None = Field(
+        default=None, description="Whether the same call may succeed later."
+    )
 
     @property
     def is_error(self) -> bool:
