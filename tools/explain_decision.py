@@ -15,7 +15,7 @@ from mcp_router.tools.tool import Arguments, Id, Result, Tool
 class ExplainDecisionArguments(Arguments):
     """Which decision."""
 
-    decision_id: Id = Field(description="Of a completion or of an error.")
+    decision_id: Id = Field(description="Of any result or error.")
 
 
 class CandidateResult(Result):
