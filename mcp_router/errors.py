@@ -8,7 +8,7 @@ RouterError
 │   ├── SettingsMissing, InvalidSettings, MissingSecret, PolicyRejected
 │   └── NotConfigured, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
 ├── TargetError            no target served the call
-│   ├── NoTarget, TargetsExhausted, DeadlineExceeded
+│   ├── NoTarget, TargetsExhausted, TargetsRefused, DeadlineExceeded
 │   └── NotFound, DeskRejected, DeskUnavailable, TicketChanged
 ├── LedgerError
 │   ├── KeyConflict, LeaseLost, OutcomeUnknown, LedgerDegraded, ActionNotOpen
@@ -182,6 +182,14 @@ class TargetsExhausted(TargetError):
     code = "targets_exhausted"
     retryable = True
     next_step = "Try again later; explain_decision shows each attempt."
+
+
+class TargetsRefused(TargetError):
+    """Every target has refused the call as it is, or our credentials; repeating it is vain."""
+
+    code = "targets_refused"
+    retryable = False
+    next_step = "Correct the call, or let the operator run `mcp-router doctor`: it names the cause."
 
 
 class DeadlineExceeded(TargetError):

@@ -55,7 +55,7 @@ class Lookups:
         Raises:
             NotFound: the desk answered that the thing does not exist.
             NoTarget: no configured desk may serve the call.
-            TargetsExhausted, DeadlineExceeded: no desk answered within the rule's limits.
+            TargetsExhausted, TargetsRefused, DeadlineExceeded: no desk answered within the rule's limits.
             StorageUnavailable: the record cannot be kept.
         """
         async with self._log.record(call) as draft:

@@ -70,7 +70,7 @@ class Router:
         Raises:
             UnknownPolicy: the call names a policy that is not at hand.
             NoTarget: no target may serve it.
-            TargetsExhausted, DeadlineExceeded: no target did, within the rule's limits.
+            TargetsExhausted, TargetsRefused, DeadlineExceeded: no target did, within the rule's limits.
             StorageUnavailable: the record cannot be kept, so the answer must not leave.
         """
         started_s = self._clock.monotonic_s()

@@ -41,6 +41,7 @@ CODES = {
     "storage_unavailable": True,
     "target_error": False,
     "targets_exhausted": True,
+    "targets_refused": False,
     "ticket_changed": False,
     "unauthenticated": False,
     "unknown_action": False,

@@ -5,7 +5,7 @@ import pytest
 from mcp_router.domain.action import Strategy
 from mcp_router.domain.attempt import Reason
 from mcp_router.domain.ticket import Customer, CustomerQuery
-from mcp_router.errors import NoTarget, NotFound, SendFailed, TargetsExhausted
+from mcp_router.errors import NoTarget, NotFound, SendFailed, TargetsRefused
 from mcp_router.execute.targets import Desk
 from mcp_router.testing import ScriptedDesk, lost_answer, refusal
 from tests.execute.walks import House
@@ -54,7 +54,7 @@ async def test_when_no_desk_answers_every_attempt_is_in_the_record() -> None:
     down = refusal(Reason.UNAUTHORIZED, 401)
     house = House(desks=(desk("a", down), desk("b", down)))
 
-    with pytest.raises(TargetsExhausted):
+    with pytest.raises(TargetsRefused):
         await house.lookups.read(house.call("find_customer"), find)
 
     assert [one.target for one in house.record.attempts] == ["a", "b"]

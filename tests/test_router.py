@@ -8,7 +8,7 @@ from mcp_router.domain.action import ActionState, Ref, Strategy
 from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.domain.completion import CompletionRequest, Message, Role
 from mcp_router.domain.record import ModelAnswer
-from mcp_router.errors import NoTarget, StorageUnavailable, TargetsExhausted
+from mcp_router.errors import NoTarget, StorageUnavailable, TargetsRefused
 from mcp_router.router import Order
 from mcp_router.signals.collect import CallerFacts
 from mcp_router.testing import ScriptedDesk, Step, lost_answer, refusal
@@ -57,10 +57,10 @@ async def test_the_next_model_takes_over_and_both_are_told() -> None:
 async def test_when_every_model_fails_the_record_tells_each_attempt() -> None:
     house = House(answers={name: [refusal(Reason.UNAUTHORIZED, 401)] for name in ("a", "b")})
 
-    with pytest.raises(TargetsExhausted):
+    with pytest.raises(TargetsRefused, match=r"\(a: unauthorized, b: unauthorized\)"):
         await house.router.complete(house.call("route_completion"), ORDER)
 
-    assert house.record.error_code == "targets_exhausted"
+    assert house.record.error_code == "targets_refused"
     assert [one.target for one in house.record.attempts] == ["a", "b"]
     assert (house.record.target, house.record.answer) == (None, None)
 

@@ -14,7 +14,13 @@ from mcp_router.clock import Clock
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.completion import Usage
 from mcp_router.domain.decision import Candidate, ChainLimits
-from mcp_router.errors import DeadlineExceeded, SendFailed, TargetsExhausted
+from mcp_router.errors import (
+    DeadlineExceeded,
+    SendFailed,
+    TargetError,
+    TargetsExhausted,
+    TargetsRefused,
+)
 
 T = TypeVar("T")
 
@@ -31,6 +37,9 @@ _FINAL = frozenset(
         Reason.OVER_BUDGET,
     }
 )
+
+# These a later call would meet again; its budget would be its own.
+_REFUSED = _FINAL - {Reason.OVER_BUDGET}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +75,7 @@ class Chain:
         self._ends_s = clock.monotonic_s() + limits.deadline_s
         self._attempts = 0
         self._spent_microusd = 0
+        self._failures: dict[str, Reason] = {}  # the last one of each target
 
     @property
     def left_s(self) -> float:
@@ -81,7 +91,8 @@ class Chain:
 
         Raises:
             DeadlineExceeded: the deadline passed first, or would before anybody may be asked.
-            TargetsExhausted: no attempt is left, or none could help.
+            TargetsExhausted: no attempt is left.
+            TargetsRefused: none could help: every target has refused.
         """
         due_s = dict.fromkeys(candidates, self._clock.monotonic_s())
         pause_s = BACKOFF_BASE_S
@@ -95,6 +106,8 @@ class Chain:
                 if not isinstance(failure, SendFailed):
                     return candidate.target, failure
 
+                self._failures[candidate.target] = failure.reason
+
                 if failure.reason in _FINAL:
                     del due_s[candidate]
                 else:
@@ -106,7 +119,7 @@ class Chain:
                 await self._pause(max(first_s, pause_s * self._jitter()))
                 pause_s = min(pause_s * 2, BACKOFF_CAP_S)
 
-        raise TargetsExhausted("Every target has failed.")
+        raise self._exhausted()
 
     async def _one(self, candidate: Candidate, send: Send[T]) -> Answer[T] | SendFailed:
         """Send once within what is left, and report what became of it."""
@@ -184,12 +197,21 @@ class Chain:
             raise DeadlineExceeded("The call's deadline has passed.")
 
         if self._attempts >= self._limits.attempts:
-            raise TargetsExhausted("Every attempt that the policy allows has failed.")
+            raise self._exhausted()
+
+    def _exhausted(self) -> TargetError:
+        """Return the error that says why no target answered, and whether to try again later."""
+        told = ", ".join(f"{target}: {reason}" for target, reason in self._failures.items())
+
+        if _REFUSED.issuperset(self._failures.values()):
+            return TargetsRefused(f"Every target has refused ({told}).")
+
+        return TargetsExhausted(f"Every attempt that the policy allows has failed ({told}).")
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next round, unless the deadline would pass meanwhile."""
         if self._attempts >= self._limits.attempts:
-            raise TargetsExhausted("Every attempt that the policy allows has failed.")
+            raise self._exhausted()
 
         if seconds >= self.left_s:
             raise DeadlineExceeded("No target can answer before the call's deadline.")
