@@ -55,7 +55,8 @@ class Lookups:
         Raises:
             NotFound: the desk answered that the thing does not exist.
             NoTarget: no configured desk may serve the call.
-            TargetsExhausted, TargetsRefused, DeadlineExceeded: no desk answered within the rule's limits.
+            TargetsExhausted, DeadlineExceeded: no desk answered within the rule's limits.
+            TargetsRefused: no desk will, as the call and the credentials are.
             StorageUnavailable: the record cannot be kept.
         """
         async with self._log.record(call) as draft:

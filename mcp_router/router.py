@@ -70,7 +70,8 @@ class Router:
         Raises:
             UnknownPolicy: the call names a policy that is not at hand.
             NoTarget: no target may serve it.
-            TargetsExhausted, TargetsRefused, DeadlineExceeded: no target did, within the rule's limits.
+            TargetsExhausted, DeadlineExceeded: no target did, within the rule's limits.
+            TargetsRefused: no target will, as the call and the credentials are.
             StorageUnavailable: the record cannot be kept, so the answer must not leave.
         """
         started_s = self._clock.monotonic_s()
