@@ -65,13 +65,6 @@ class PriceBook:
 
         return entry.rates(self._clock.now_ms() if at_ms is None else at_ms).cost(usage)
 
-    def estimate(
-        self, model: ModelTarget, prompt_tokens: int, max_output_tokens: int
-    ) -> int | None:
-        """Return the cost of an answer of full length to a prompt of which nothing is cached."""
-        usage = Usage(input_tokens=prompt_tokens, output_tokens=max_output_tokens)
-        return self.cost(model, usage)
-
     def _entry(self, model: ModelTarget) -> "_Entry | None":
         if model not in self._entries:
             self._entries[model] = self._look_up(model)

@@ -123,8 +123,8 @@ def test_the_clock_tells_the_time_where_none_is_given() -> None:
     assert book.cost(flash, usage, NOW_MS) == 750
 
 
-def test_an_estimate_takes_the_whole_length_and_nothing_from_the_cache() -> None:
-    assert BOOK.estimate(HAIKU, 1000, 1024) == 1000 + 5 * 1024
+def test_without_a_cache_every_token_has_its_full_price() -> None:
+    assert BOOK.cost(HAIKU, Usage(input_tokens=1000, output_tokens=1024)) == 1000 + 5 * 1024
 
 
 def test_a_price_from_router_yaml_goes_before_the_list() -> None:
@@ -154,7 +154,6 @@ def test_a_model_that_brings_its_price_needs_no_list() -> None:
 def test_a_model_without_a_price_is_unknown_and_never_free(unknown: ModelTarget) -> None:
     assert not BOOK.knows(unknown)
     assert BOOK.cost(unknown, Usage(input_tokens=1, output_tokens=1), NOW_MS) is None
-    assert BOOK.estimate(unknown, 1, 1) is None
 
 
 def test_a_model_at_a_vendor_s_address_has_that_vendor_s_price() -> None:
