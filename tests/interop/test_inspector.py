@@ -31,7 +31,8 @@ INDEPENDENT: Mapping[str, JsonObject] = {
     "search_tickets": {"query": "password", "limit": 3},
     "create_ticket": {"subject": "A box arrived empty", "body": "The seal was intact."},
     "reply_to_ticket": {"ticket_id": "101", "body": "A new link is on its way."},
-    "add_internal_note": {"ticket_id": 101, "body": "The mail server is slow today."},
+    # Each write has a ticket of its own: of two at once on one ticket, the later one is refused.
+    "add_internal_note": {"ticket_id": 104, "body": "The mail server is slow today."},
     "update_ticket": {"ticket_id": 102, "add_tags": ["gift"]},
     "escalate_to_human": {"ticket_id": 103, "reason": "refund", "summary": "Wants a person."},
     "find_customer": {"name": "Maya"},
