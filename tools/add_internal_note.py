@@ -2,7 +2,6 @@
 
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
-from mcp_router.domain.effect import Effect
 from mcp_router.domain.ticket import Visibility
 from mcp_router.services import Services
 from mcp_router.tools.commenting import CommentArguments, CommentResult, comment
@@ -25,6 +24,6 @@ TOOL = Tool(
     arguments=CommentArguments,
     result=CommentResult,
     run=run,
-    effect=Effect.NON_IDEMPOTENT_WRITE,
+    effect=CommentArguments.effect,
     scope=Scope.WRITE,
 )

@@ -2,7 +2,6 @@
 
 from pydantic import Field
 
-from mcp_router.actions import Wish
 from mcp_router.domain.call import Call
 from mcp_router.domain.effect import Effect
 from mcp_router.domain.ticket import Status, Visibility
@@ -14,6 +13,8 @@ from mcp_router.tools.writing import WriteArguments, WriteResult, perform
 
 class CommentArguments(WriteArguments):
     """What to say on which ticket."""
+
+    effect = Effect.NON_IDEMPOTENT_WRITE
 
     ticket_id: Id = Field(description="The ticket to comment on.")
     body: Text = Field(description="What to say.")
@@ -35,12 +36,6 @@ async def comment(
         comment=NewComment(body=arguments.body, visibility=visibility),
         status=arguments.status,
     )
-    wish = Wish(
-        write=write,
-        effect=Effect.NON_IDEMPOTENT_WRITE,
-        arguments=arguments.intent(),
-        object_id=arguments.ticket_id,
-        dry_run=arguments.dry_run,
-    )
+    wish = arguments.wish(write, object_id=arguments.ticket_id)
     result = await perform(services, call, wish)
     return CommentResult(**dict(result), visibility=visibility)

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mcp_router.actions import Wish
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.effect import Effect
@@ -17,6 +16,8 @@ from mcp_router.tools.writing import KEY_NOTE, WriteArguments, WriteResult, perf
 
 class CreateTicketArguments(WriteArguments):
     """What a new ticket says."""
+
+    effect = Effect.NON_IDEMPOTENT_WRITE
 
     subject: Label = Field(description="One line that says what it is about.")
     body: Text = Field(description="The first message, which the requester can read.")
@@ -44,13 +45,7 @@ async def run(services: Services, call: Call, arguments: CreateTicketArguments) 
         type=arguments.type,
         tags=tuple(arguments.tags),
     )
-    wish = Wish(
-        write=write,
-        effect=Effect.NON_IDEMPOTENT_WRITE,
-        arguments=arguments.intent(),
-        object_id=None,
-        dry_run=arguments.dry_run,
-    )
+    wish = arguments.wish(write, object_id=None)
     return await perform(services, call, wish)
 
 
@@ -65,6 +60,6 @@ TOOL = Tool(
     arguments=CreateTicketArguments,
     result=WriteResult,
     run=run,
-    effect=Effect.NON_IDEMPOTENT_WRITE,
+    effect=CreateTicketArguments.effect,
     scope=Scope.WRITE,
 )

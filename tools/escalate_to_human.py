@@ -2,7 +2,6 @@
 
 from pydantic import Field
 
-from mcp_router.actions import Wish
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.effect import Effect
@@ -17,6 +16,8 @@ TAG = "copilot_escalated"
 
 class EscalateArguments(WriteArguments):
     """Why a person is needed, and what that person should know."""
+
+    effect = Effect.NON_IDEMPOTENT_WRITE
 
     ticket_id: Id = Field(description="The ticket to hand over.")
     reason: Label = Field(description="Why a person is needed, in a few words.")
@@ -36,13 +37,7 @@ async def run(services: Services, call: Call, arguments: EscalateArguments) -> W
         group_id=arguments.group_id,
         add_tags=(TAG,),
     )
-    wish = Wish(
-        write=write,
-        effect=Effect.NON_IDEMPOTENT_WRITE,
-        arguments=arguments.intent(),
-        object_id=arguments.ticket_id,
-        dry_run=arguments.dry_run,
-    )
+    wish = arguments.wish(write, object_id=arguments.ticket_id)
     return await perform(services, call, wish)
 
 
@@ -57,6 +52,6 @@ TOOL = Tool(
     arguments=EscalateArguments,
     result=WriteResult,
     run=run,
-    effect=Effect.NON_IDEMPOTENT_WRITE,
+    effect=EscalateArguments.effect,
     scope=Scope.WRITE,
 )

@@ -20,6 +20,8 @@ from mcp_router.tools.writing import KEY_NOTE, WriteArguments, WriteResult, perf
 class SyncCaseArguments(WriteArguments):
     """Which ticket to bring up to date."""
 
+    effect = Effect.IDEMPOTENT_WRITE
+
     ticket_id: Id = Field(description="The ticket to bring up to date.")
 
 
@@ -39,14 +41,7 @@ async def run(services: Services, call: Call, arguments: SyncCaseArguments) -> W
             ) from None
 
         update = update_of(arguments.ticket_id, case)
-        return Wish(
-            write=update,
-            effect=Effect.IDEMPOTENT_WRITE,
-            version=digest(plain(update)),
-            arguments=arguments.intent(),
-            object_id=arguments.ticket_id,
-            dry_run=arguments.dry_run,
-        )
+        return arguments.wish(update, object_id=arguments.ticket_id, version=digest(plain(update)))
 
     return await perform_prepared(services, call, prepare)
 
@@ -61,7 +56,7 @@ TOOL = Tool(
     arguments=SyncCaseArguments,
     result=WriteResult,
     run=run,
-    effect=Effect.IDEMPOTENT_WRITE,
+    effect=SyncCaseArguments.effect,
     scope=Scope.WRITE,
     destructive=True,
     idempotent=True,

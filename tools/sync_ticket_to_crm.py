@@ -17,6 +17,8 @@ from mcp_router.tools.writing import KEY_NOTE, WriteArguments, WriteResult, perf
 class SyncTicketArguments(WriteArguments):
     """Which ticket to mirror."""
 
+    effect = Effect.IDEMPOTENT_WRITE
+
     ticket_id: Id = Field(description="The ticket to mirror.")
 
 
@@ -31,14 +33,7 @@ async def run(services: Services, call: Call, arguments: SyncTicketArguments) ->
             ),
         )
         case = case_of(view)
-        return Wish(
-            write=case,
-            effect=Effect.IDEMPOTENT_WRITE,
-            version=digest(plain(case)),
-            arguments=arguments.intent(),
-            object_id=arguments.ticket_id,
-            dry_run=arguments.dry_run,
-        )
+        return arguments.wish(case, object_id=arguments.ticket_id, version=digest(plain(case)))
 
     return await perform_prepared(services, call, prepare)
 
@@ -54,7 +49,7 @@ TOOL = Tool(
     arguments=SyncTicketArguments,
     result=WriteResult,
     run=run,
-    effect=Effect.IDEMPOTENT_WRITE,
+    effect=SyncTicketArguments.effect,
     scope=Scope.WRITE,
     destructive=True,
     idempotent=True,

@@ -4,7 +4,6 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from mcp_router.actions import Wish
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.effect import Effect
@@ -17,6 +16,8 @@ from mcp_router.tools.writing import KEY_NOTE, WriteArguments, WriteResult, perf
 
 class UpdateTicketArguments(WriteArguments):
     """What to change; what is not named stays as it is."""
+
+    effect = Effect.IDEMPOTENT_WRITE
 
     ticket_id: Id = Field(description="The ticket to change.")
     status: Status | None = Field(default=None, description="Where it stands from now on.")
@@ -54,13 +55,7 @@ async def run(services: Services, call: Call, arguments: UpdateTicketArguments) 
         add_tags=tuple(arguments.add_tags),
         remove_tags=tuple(arguments.remove_tags),
     )
-    wish = Wish(
-        write=write,
-        effect=Effect.IDEMPOTENT_WRITE,
-        arguments=arguments.intent(),
-        object_id=arguments.ticket_id,
-        dry_run=arguments.dry_run,
-    )
+    wish = arguments.wish(write, object_id=arguments.ticket_id)
     return await perform(services, call, wish)
 
 
@@ -75,7 +70,7 @@ TOOL = Tool(
     arguments=UpdateTicketArguments,
     result=WriteResult,
     run=run,
-    effect=Effect.IDEMPOTENT_WRITE,
+    effect=UpdateTicketArguments.effect,
     scope=Scope.WRITE,
     destructive=True,
     idempotent=True,

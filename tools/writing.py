@@ -1,6 +1,6 @@
 """What all writing tools share: the key, the dry run and the structured result."""
 
-from typing import Annotated, assert_never
+from typing import Annotated, ClassVar, assert_never
 
 from pydantic import Field
 
@@ -8,6 +8,7 @@ from mcp_router.actions import Acted, Prepare, Reader, Wish
 from mcp_router.canonical import JsonValue, canonical_json, plain
 from mcp_router.domain.action import Action, Outcome
 from mcp_router.domain.call import Call
+from mcp_router.domain.effect import Effect
 from mcp_router.domain.write import DeskWrite
 from mcp_router.errors import DeskRejected, KeyConflict, OutcomeUnknown
 from mcp_router.ledger.keys import KeySource
@@ -31,7 +32,12 @@ _NEXT = {
 
 
 class WriteArguments(Arguments):
-    """The arguments that every writing tool takes beside its own."""
+    """The arguments that every writing tool takes beside its own.
+
+    Each tool's own class declares its `effect`, which its registration takes over.
+    """
+
+    effect: ClassVar[Effect]
 
     idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
         default=None, description="Names this one write; repeat it to repeat the call safely."
@@ -42,10 +48,21 @@ class WriteArguments(Arguments):
     )
     dry_run: bool = Field(default=False, description="Show what would be written, write nothing.")
 
-    def intent(self) -> JsonValue:
-        """Return the arguments that say what is wanted: the source of the fingerprint."""
-        return self.model_dump(
+    def wish(self, write: DeskWrite, *, object_id: str | None, version: str | None = None) -> Wish:
+        """Return what these arguments want written.
+
+        The fingerprint's source is what they say, not how the call is to be made.
+        """
+        said: JsonValue = self.model_dump(
             mode="json", exclude={"idempotency_key", "run_id", "dry_run"}, exclude_none=True
+        )
+        return Wish(
+            write=write,
+            effect=self.effect,
+            arguments=said,
+            object_id=object_id,
+            dry_run=self.dry_run,
+            version=version,
         )
 
 
