@@ -1,11 +1,13 @@
 """One write to a desk, as the ledger holds it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class ActionState(StrEnum):
-    """Where an action stands; `succeeded` and `failed` are terminal."""
+    """Where an action stands; `succeeded` and `failed` are terminal, `expired` is their tomb."""
 
     RESERVED = "reserved"
     SENDING = "sending"
@@ -13,6 +15,41 @@ class ActionState(StrEnum):
     NEEDS_HUMAN = "needs_human"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    EXPIRED = "expired"
+
+
+INITIAL = frozenset({ActionState.RESERVED, ActionState.SENDING})
+"""How an action may begin: `sending` at once where nothing has to be read before."""
+
+ARROWS: Mapping[ActionState, frozenset[ActionState]] = MappingProxyType(
+    {
+        ActionState.RESERVED: frozenset(
+            {ActionState.RESERVED, ActionState.SENDING, ActionState.FAILED}
+        ),
+        ActionState.SENDING: frozenset(
+            {
+                ActionState.RESERVED,
+                ActionState.UNKNOWN,
+                ActionState.SUCCEEDED,
+                ActionState.FAILED,
+            }
+        ),
+        ActionState.UNKNOWN: frozenset(
+            {
+                ActionState.SENDING,
+                ActionState.UNKNOWN,
+                ActionState.NEEDS_HUMAN,
+                ActionState.SUCCEEDED,
+                ActionState.FAILED,
+            }
+        ),
+        ActionState.NEEDS_HUMAN: frozenset({ActionState.SUCCEEDED, ActionState.FAILED}),
+        ActionState.SUCCEEDED: frozenset({ActionState.EXPIRED}),
+        ActionState.FAILED: frozenset({ActionState.EXPIRED}),
+        ActionState.EXPIRED: frozenset(),
+    }
+)
+"""What an action may become next; the ledger and every store refuse everything else."""
 
 
 class Strategy(StrEnum):
@@ -59,7 +96,13 @@ class Precondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One row of the ledger. `fence` grows with every new owner; times are epoch milliseconds."""
+    """One row of the ledger. `fence` grows with every new owner; times are epoch milliseconds.
+
+    `write_json` is what is sent, for whoever has to go on with it; `answer_json` what a replay
+    repeats. `lease_until_ms` is on the store's own clock, which only the store reads.
+    `sent_ago_ms` is how long before the row was read its first send was put on disk, by that
+    clock: None where it was never sent, or where the store cannot tell.
+    """
 
     action_id: str
     tenant: str
@@ -84,6 +127,9 @@ class Action:
     ref: Ref | None = None
     error_code: str | None = None
     decided_by: str | None = None
+    write_json: str = ""
+    answer_json: str | None = None
+    sent_ago_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
