@@ -22,7 +22,7 @@ from mcp_router.errors import (
 )
 from mcp_router.ledger.keys import WINDOW_MS, KeySource
 from mcp_router.ledger.ledger import LEASE_MS
-from mcp_router.testing import ScriptedDesk, Step
+from mcp_router.testing.desks import ScriptedDesk, Step
 from tests.execute.walks import House, wish
 
 CAS = Strategy.CAS_MARKER

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from mcp_router.clock import Clock, SystemClock
-from mcp_router.testing import NOON_MS, ManualClock
+from mcp_router.testing.clock import NOON_MS, ManualClock
 
 
 async def test_the_system_clock_tells_real_time_and_waits_for_it() -> None:

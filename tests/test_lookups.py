@@ -7,7 +7,7 @@ from mcp_router.domain.attempt import Reason
 from mcp_router.domain.ticket import Customer, CustomerQuery
 from mcp_router.errors import NoTarget, NotFound, SendFailed, TargetsRefused
 from mcp_router.execute.targets import Desk
-from mcp_router.testing import ScriptedDesk, lost_answer, refusal
+from mcp_router.testing.desks import ScriptedDesk, lost_answer, refusal
 from tests.execute.walks import House
 
 MAYA = Customer(id="9", target="a", name="Maya", email=None)

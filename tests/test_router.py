@@ -11,7 +11,7 @@ from mcp_router.domain.record import ModelAnswer
 from mcp_router.errors import NoTarget, StorageUnavailable, TargetsRefused
 from mcp_router.router import Order
 from mcp_router.signals.collect import CallerFacts
-from mcp_router.testing import ScriptedDesk, Step, lost_answer, refusal
+from mcp_router.testing.desks import ScriptedDesk, Step, lost_answer, refusal
 from tests.decide.examples import LIMITS
 from tests.execute.walks import House, completion
 from tests.storage.rows import action

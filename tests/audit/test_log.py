@@ -16,7 +16,8 @@ from mcp_router.errors import (
     StorageUnavailable,
     UnknownDecision,
 )
-from mcp_router.testing import NOON_MS, ManualClock, MemoryRecords
+from mcp_router.testing.clock import NOON_MS, ManualClock
+from mcp_router.testing.stores import MemoryRecords
 
 CALL = Call(
     call_id="dec_1",

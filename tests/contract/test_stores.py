@@ -14,7 +14,7 @@ from mcp_router.domain.record import StoredRecord
 from mcp_router.errors import IllegalTransition
 from mcp_router.ledger.ledger import ActionStore
 from mcp_router.storage.store import open_store
-from mcp_router.testing import MemoryActions, MemoryRecords
+from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.storage.rows import action, record
 
 TERMINAL = [ActionState.SUCCEEDED, ActionState.FAILED]

@@ -9,7 +9,9 @@ from mcp_router.domain.write import NewComment, UpdateTicket
 from mcp_router.execute.delivery import Delivery, Settled, Shipment
 from mcp_router.ledger.admission import Admission
 from mcp_router.ledger.ledger import LEASE_MS, Ledger
-from mcp_router.testing import ManualClock, MemoryActions, ScriptedDesk
+from mcp_router.testing.clock import ManualClock
+from mcp_router.testing.desks import ScriptedDesk
+from mcp_router.testing.stores import MemoryActions
 from tests.storage.rows import action
 
 WRITE = UpdateTicket(

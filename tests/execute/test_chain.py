@@ -12,7 +12,7 @@ from mcp_router.domain.completion import Usage
 from mcp_router.domain.decision import Candidate, ChainLimits
 from mcp_router.errors import DeadlineExceeded, SendFailed, TargetsExhausted, TargetsRefused
 from mcp_router.execute.chain import BACKOFF_BASE_S, BACKOFF_CAP_S, Answer, Chain
-from mcp_router.testing import ManualClock
+from mcp_router.testing.clock import ManualClock
 
 LIMITS = ChainLimits(
     deadline_s=30,

@@ -22,7 +22,7 @@ from mcp_router.errors import (
 )
 from mcp_router.ledger.ledger import LEASE_MS
 from mcp_router.ledger.strategies import MAX_SENDS, NATIVE_KEY_MS, can_probe, may_resend
-from mcp_router.testing import ScriptedDesk, Step, lost_answer, refusal
+from mcp_router.testing.desks import ScriptedDesk, Step, lost_answer, refusal
 from tests.execute.shipping import Dock
 from tests.storage.rows import action
 

@@ -11,7 +11,7 @@ from mcp_router.domain.action import ActionState, Precondition, Ref, Strategy
 from mcp_router.domain.write import DeskWrite
 from mcp_router.errors import RouterError
 from mcp_router.ledger.ledger import LEASE_MS
-from mcp_router.testing import ScriptedDesk, Step, lost_answer
+from mcp_router.testing.desks import ScriptedDesk, Step, lost_answer
 from tests.execute.shipping import Dock
 
 HONOURED = [Strategy.NATIVE_KEY, Strategy.UNIQUE_INDEX, Strategy.CAS_MARKER]

@@ -19,13 +19,10 @@ from mcp_router.execute.targets import Targets
 from mcp_router.ledger.ledger import Ledger
 from mcp_router.lookups import Lookups
 from mcp_router.router import Router
-from mcp_router.testing import (
-    ManualClock,
-    MemoryActions,
-    MemoryRecords,
-    ScriptedDesk,
-    ScriptedProvider,
-)
+from mcp_router.testing.clock import ManualClock
+from mcp_router.testing.desks import ScriptedDesk
+from mcp_router.testing.providers import ScriptedProvider
+from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.decide.examples import LIMITS, policy, pool, rule
 from tests.execute.shipping import WRITE
 

@@ -7,7 +7,7 @@ import pytest
 
 from mcp_router.domain.action import Action, ActionState
 from mcp_router.ledger.admission import Admission, admit, judge
-from mcp_router.testing import NOON_MS
+from mcp_router.testing.clock import NOON_MS
 from tests.storage.rows import action
 
 RESERVED, SENDING, UNKNOWN = ActionState.RESERVED, ActionState.SENDING, ActionState.UNKNOWN

@@ -15,7 +15,7 @@ from mcp_router.ledger.keys import (
     choose_key,
     fingerprint,
 )
-from mcp_router.testing import NOON_MS
+from mcp_router.testing.clock import NOON_MS
 
 INTENTION = Intention(
     tenant="acme",

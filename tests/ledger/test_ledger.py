@@ -13,7 +13,8 @@ from mcp_router.ledger.admission import Admission
 from mcp_router.ledger.keys import WINDOW_MS
 from mcp_router.ledger.ledger import LEASE_MS, ActionStore, Ledger
 from mcp_router.storage.store import open_store
-from mcp_router.testing import NOON_MS, ManualClock, MemoryActions
+from mcp_router.testing.clock import NOON_MS, ManualClock
+from mcp_router.testing.stores import MemoryActions
 from tests.storage.rows import action
 
 REF = Ref(id="4711")

@@ -10,7 +10,8 @@ from mcp_router.errors import ActionNotOpen
 from mcp_router.ledger.admission import Admission
 from mcp_router.ledger.ledger import LEASE_MS, Ledger
 from mcp_router.storage.store import open_archive, open_store
-from mcp_router.testing import ManualClock, MemoryActions
+from mcp_router.testing.clock import ManualClock
+from mcp_router.testing.stores import MemoryActions
 from tests.cli.running import run
 from tests.storage.rows import action
 

@@ -2,7 +2,7 @@
 
 from mcp_router.domain.action import Action, ActionState, Strategy
 from mcp_router.domain.record import Record
-from mcp_router.testing import NOON_MS
+from mcp_router.testing.clock import NOON_MS
 
 
 def action(
