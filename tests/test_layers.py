@@ -92,6 +92,8 @@ HOMES = {
     "httpx2": ("providers.wire", "sandbox", "testing"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),
+    "psycopg": ("storage.postgres",),
+    "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
     "pydantic_core": PYDANTIC_HOMES,
     "requests": ("desks",),
@@ -113,7 +115,9 @@ IMPURE = {
 }  # fmt: skip
 
 # Imports inside a function: only an optional dependency, in its one file, with the reason.
-LATE_IMPORTS: dict[str, str] = {}
+LATE_IMPORTS = {
+    "mcp_router.storage.store": "psycopg is an extra, looked for only where `storage` needs it",
+}
 
 
 def room_of(name: str) -> str:

@@ -1,0 +1,114 @@
+"""Reads a store from outside the server: for exports and for people who look into the ledger."""
+
+from collections.abc import Iterator
+from typing import Self
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import DictRow, dict_row
+
+from mcp_router.domain.action import Action, ActionEvent, ActionState
+from mcp_router.domain.record import StoredRecord
+from mcp_router.storage.postgres.actions import COLUMNS, read_action
+from mcp_router.storage.postgres.database import CONNECT_TIMEOUT_S, conninfo, unavailable
+from mcp_router.storage.postgres.decisions import stored_record
+
+_EXPORT_BATCH = 500
+_SCOPE = "(%s::text IS NULL OR tenant = %s)"
+
+
+class Archive:
+    """A read-only view of one database; servers may be running on it."""
+
+    def __init__(self, url: str, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+        """Connect without creating or changing anything.
+
+        Raises:
+            InvalidSettings: the URL cannot be read.
+            StorageUnavailable: the database cannot be reached.
+        """
+        try:
+            self._connection: Connection[DictRow] = psycopg.connect(
+                conninfo(url, connect_timeout_s), autocommit=True, row_factory=dict_row
+            )
+        except psycopg.Error as error:
+            raise unavailable(error) from None
+
+        self._rows("SELECT set_config('default_transaction_read_only', 'on', false)", ())
+
+    def records(self, tenant: str | None = None) -> Iterator[StoredRecord]:
+        """Yield the decision log in order, a batch at a time, of one tenant or of all.
+
+        Raises:
+            StorageUnavailable: the database is no store of the router, or is gone.
+        """
+        last = 0
+
+        # By place and not with a cursor: an export may take long, and a transaction that stays
+        # open for all of it would keep the whole database from being vacuumed.
+        while rows := self._rows(
+            f"SELECT seq, record FROM decisions WHERE seq > %s AND {_SCOPE} "  # noqa: S608  # ours
+            "ORDER BY seq LIMIT %s",
+            (last, tenant, tenant, _EXPORT_BATCH),
+        ):
+            yield from map(stored_record, rows)
+            last = rows[-1]["seq"]
+
+    def count(self, tenant: str | None = None) -> int:
+        """Return how many records there are now, of one tenant or of all."""
+        query = f"SELECT count(*) AS number FROM decisions WHERE {_SCOPE}"  # noqa: S608  # ours
+        return int(self._rows(query, (tenant, tenant))[0]["number"])
+
+    def actions(self, state: ActionState | None, limit: int) -> tuple[Action, ...]:
+        """Return the newest actions, of one state or of all, newest first."""
+        rows = self._rows(
+            f"SELECT {COLUMNS} FROM actions WHERE %s::text IS NULL OR state = %s "  # noqa: S608  # ours
+            "ORDER BY created_ms DESC, place DESC LIMIT %s",
+            (state, state, limit),
+        )
+        return tuple(map(read_action, rows))
+
+    def action(self, action_id: str) -> Action | None:
+        """Return the action of that id, whoever's it is, or None."""
+        rows = self._rows(
+            f"SELECT {COLUMNS} FROM actions WHERE action_id = %s",  # noqa: S608  # our own columns
+            (action_id,),
+        )
+        return read_action(rows[0]) if rows else None
+
+    def events(self, action_id: str) -> tuple[ActionEvent, ...]:
+        """Return what happened to the action, oldest first."""
+        rows = self._rows(
+            "SELECT at_ms, state, fence, attempts, detail FROM action_events "
+            "WHERE action_id = %s ORDER BY seq",
+            (action_id,),
+        )
+        return tuple(
+            ActionEvent(
+                at_ms=row["at_ms"],
+                state=ActionState(row["state"]),
+                fence=row["fence"],
+                attempts=row["attempts"],
+                detail=row["detail"],
+            )
+            for row in rows
+        )
+
+    def __enter__(self) -> Self:
+        """Return the archive itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the database."""
+        self._connection.close()
+
+    def _rows(self, query: str, values: tuple[str | int | None, ...]) -> list[DictRow]:
+        """Return what a query of this file finds.
+
+        Raises:
+            StorageUnavailable: it cannot be answered.
+        """
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except (psycopg.Error, UnicodeEncodeError) as error:
+            raise unavailable(error) from None

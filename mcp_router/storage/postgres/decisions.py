@@ -1,0 +1,172 @@
+"""The decision log's table."""
+
+import json
+from collections.abc import Sequence
+
+import psycopg
+from psycopg.rows import DictRow
+from pydantic import TypeAdapter, ValidationError
+
+from mcp_router.canonical import canonical_json, plain
+from mcp_router.domain.record import Record, StoredRecord
+from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.postgres.database import Connection, Database, unavailable
+from mcp_router.storage.postgres.writer import Writer
+
+_RECORD = TypeAdapter(Record)
+
+_TEXT, _NUMBER = "text", "bigint"
+_COLUMNS = {
+    "decision_id": _TEXT,
+    "at_ms": _NUMBER,
+    "tenant": _TEXT,
+    "tool": _TEXT,
+    "outcome": _TEXT,
+    "run_id": _TEXT,
+    "ticket_id": _TEXT,
+    "policy": _TEXT,
+    "pool": _TEXT,
+    "intent": _TEXT,
+    "target": _TEXT,
+    "action_id": _TEXT,
+    "error_code": _TEXT,
+    "cost_microusd": _NUMBER,
+    "latency_ms": _NUMBER,
+    "record": _TEXT,
+}
+_NAMES = ", ".join(_COLUMNS)
+
+# One statement, one commit, whatever the batch's size. The head's row lock is held until the
+# commit is on disk, so that no place is given away that might be rolled back.
+_APPEND = f"""
+    WITH head AS (UPDATE decisions_head SET last = last + %s RETURNING last - %s AS base)
+    INSERT INTO decisions (seq, {_NAMES})
+    SELECT head.base + item.n, {", ".join(f"item.{name}" for name in _COLUMNS)}
+    FROM head, unnest({", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())})
+        WITH ORDINALITY AS item({_NAMES}, n)
+    RETURNING seq, decision_id
+"""  # noqa: S608  # every word of it stands above
+
+Row = tuple[str | int | None, ...]
+
+
+class DecisionTable:
+    """Appends records and finds them again, always within one tenant."""
+
+    def __init__(self, database: Database) -> None:
+        """Use the table in `database`."""
+        self._database = database
+        self._writer: Writer[Row, int] = Writer(self._append)
+
+    async def append(self, record: Record) -> int:
+        """Return the record's place in the log, once it is on disk."""
+        return await self._writer.add(_row(record))
+
+    async def find(self, tenant: str, decision_id: str) -> StoredRecord | None:
+        """Return the tenant's record of that decision, or None."""
+
+        async def job(connection: Connection, again: bool) -> StoredRecord | None:
+            found = await connection.execute(
+                "SELECT seq, record FROM decisions WHERE tenant = %s AND decision_id = %s",
+                (tenant, decision_id),
+            )
+            row = await found.fetchone()
+            return stored_record(row) if row else None
+
+        return await self._database.run(job)
+
+    async def aclose(self) -> None:
+        """Finish the records that were accepted; the database stays open."""
+        await self._writer.aclose()
+
+    async def _append(self, batch: Sequence[Row]) -> Sequence[int | StorageUnavailable]:
+        """Append the batch in one transaction, or its rows one by one if one of them is bad."""
+
+        async def job(connection: Connection, again: bool) -> Sequence[int | StorageUnavailable]:
+            return await _append(connection, batch, again=again)
+
+        try:
+            return await self._database.run(job)
+        except psycopg.IntegrityError as error:
+            if len(batch) == 1:
+                return [unavailable(error)]
+
+        return [(await self._append([row]))[0] for row in batch]
+
+
+async def _append(connection: Connection, batch: Sequence[Row], *, again: bool) -> Sequence[int]:
+    """Insert the rows and return their places in order.
+
+    After a lost connection the former try may have committed, or may still be about to. The lock
+    on the head waits for it; if it comes later, it fails on the ids that are there by then.
+    """
+    if not again:
+        return await _insert(connection, batch)
+
+    async with connection.transaction():
+        await connection.execute("SELECT last FROM decisions_head FOR UPDATE")
+        found = await connection.execute(
+            "SELECT seq, decision_id FROM decisions WHERE decision_id = ANY(%s)",
+            ([row[0] for row in batch],),
+        )
+        kept = {row["decision_id"]: row["seq"] for row in await found.fetchall()}
+
+        if len(kept) == len(batch):
+            return [kept[row[0]] for row in batch]
+
+        return await _insert(connection, batch)
+
+
+async def _insert(connection: Connection, batch: Sequence[Row]) -> Sequence[int]:
+    """Insert every row, in order."""
+    columns = [list(column) for column in zip(*batch, strict=True)]
+    added = await connection.execute(_APPEND, (len(batch), len(batch), *columns))
+    places = {row["decision_id"]: row["seq"] for row in await added.fetchall()}
+    return [places[row[0]] for row in batch]
+
+
+def stored_record(row: DictRow) -> StoredRecord:
+    """Return the frozen record of a row that has `seq` and `record`.
+
+    Raises:
+        StorageUnavailable: the row is damaged, or of a version that this one cannot read.
+    """
+    try:
+        record = _RECORD.validate_python(json.loads(row["record"]))
+    except (ValidationError, json.JSONDecodeError):
+        # `from None`: pydantic's text would carry the record's values into a log.
+        raise StorageUnavailable(
+            f"Record {row['seq']} of the decision log cannot be read.",
+            next_step="Read it with the version that wrote it, or restore it from a backup.",
+        ) from None
+
+    return StoredRecord(seq=row["seq"], record=record)
+
+
+def _row(record: Record) -> Row:
+    """Return the columns that people ask by, and the whole record, in the order of the columns."""
+    decision = record.decision
+    row = (
+        record.decision_id,
+        record.at_ms,
+        record.tenant,
+        record.tool,
+        record.outcome,
+        record.run_id,
+        record.ticket_id,
+        decision.policy if decision else None,
+        decision.pool if decision else None,
+        decision.signals.intent.name if decision else None,
+        record.target,
+        record.action_id,
+        record.error_code,
+        record.cost_microusd,
+        record.latency_ms,
+        canonical_json(plain(record)),
+    )
+    return tuple(_storable(value) if isinstance(value, str) else value for value in row)
+
+
+def _storable(text: str) -> str:
+    """Return the text without what PostgreSQL refuses: a record is kept whatever a call held."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

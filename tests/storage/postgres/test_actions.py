@@ -1,0 +1,280 @@
+"""The ledger's table on PostgreSQL: what replicas at one database can rely on."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from mcp_router.domain.action import Action, ActionState, Ref
+from mcp_router.errors import IllegalTransition, InvalidArguments
+from mcp_router.storage.postgres.actions import ActionTable
+from mcp_router.storage.postgres.database import Database
+from tests.storage.postgres.server import connect, rows
+from tests.storage.rows import action
+
+RACER = Path(__file__).with_name("racer.py")
+
+
+def as_it_is(row: Action, held: bool) -> Action:
+    return row
+
+
+def settled(row: Action) -> Action:
+    return replace(row, state=ActionState.SUCCEEDED, owner=None, ref=Ref(id="4711"))
+
+
+@pytest.fixture
+async def replicas(url: str) -> AsyncIterator[tuple[ActionTable, ...]]:
+    databases = [Database(url, connections=4) for _ in range(3)]
+    yield tuple(ActionTable(one) for one in databases)
+
+    for one in databases:
+        await one.aclose()
+
+
+async def test_of_many_replicas_that_race_for_a_key_one_owns_it(
+    replicas: tuple[ActionTable, ...], url: str
+) -> None:
+    for round_number in range(8):
+        key = f"key-{round_number}"
+        wanted = [action(f"{key}-{n}", key=key, owner=f"process-{n % 3}#{n}") for n in range(12)]
+
+        got = await asyncio.gather(
+            *(replicas[n % 3].claim(one, as_it_is, 60) for n, one in enumerate(wanted))
+        )
+
+        assert len({row.action_id for row in got}) == 1
+        assert len({row.owner for row in got}) == 1
+
+    assert rows(url, "SELECT count(*) FROM action_events") == [(8,)]
+
+
+async def test_of_many_processes_that_race_for_keys_each_key_has_one_owner(
+    database: Database, url: str
+) -> None:
+    await database.open()
+    racers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(RACER),
+            url,
+            name,
+            stdout=asyncio.subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        for name in ("one", "two", "three")
+    ]
+    heard = [json.loads((await racer.communicate())[0]) for racer in racers]
+
+    owners = {str(row[0]): row[1] for row in rows(url, "SELECT key, owner FROM actions")}
+    assert len(owners) == 60
+    assert heard == [owners, owners, owners]
+    assert rows(url, "SELECT count(*), max(fence) FROM action_events") == [(60, 1)]
+
+
+async def test_one_of_many_takes_over_what_nobody_holds(
+    replicas: tuple[ActionTable, ...],
+) -> None:
+    def take(n: int, row: Action, held: bool) -> Action:
+        return row if held else replace(row, owner=f"new#{n}", fence=row.fence + 1)
+
+    await replicas[0].claim(action(owner="gone#1"), as_it_is, -1)
+
+    got = await asyncio.gather(
+        *(replicas[n % 3].claim(action(), partial(take, n), 60) for n in range(12))
+    )
+
+    assert len({row.owner for row in got}) == 1
+    assert {row.fence for row in got} == {2}
+
+
+async def test_the_databases_clock_alone_says_whether_an_owner_holds_on(
+    actions: ActionTable,
+) -> None:
+    heard: list[bool] = []
+
+    def hear(row: Action, held: bool) -> Action:
+        heard.append(held)
+        return row
+
+    # What the rows themselves say of their lease is another machine's word: it counts for nothing.
+    await actions.claim(action("held", lease_until_ms=0), as_it_is, 60)
+    await actions.claim(action("past", lease_until_ms=2**52), as_it_is, -1)
+    await actions.claim(action("free", lease_until_ms=2**52, owner=None), as_it_is, 60)
+
+    for name in ("held", "past", "free"):
+        await actions.claim(action(name), hear, 60)
+
+    assert heard == [True, False, False]
+
+
+async def test_a_lease_is_counted_from_the_databases_now(actions: ActionTable, url: str) -> None:
+    row = await actions.claim(action(), as_it_is, 60)
+
+    assert await actions.by_key("acme", "key-1") == row
+    left = rows(url, "SELECT lease_until_ms - mcp_router_now_ms() FROM actions")[0][0]
+    assert isinstance(left, int)
+    assert 50_000 < left <= 60_000
+
+
+async def test_a_taken_row_has_a_new_lease_and_a_freed_one_has_none(actions: ActionTable) -> None:
+    await actions.claim(action(owner="gone#1"), as_it_is, -1)
+    taken = await actions.claim(
+        action(), lambda row, held: replace(row, owner="new#1", fence=2), 60
+    )
+    freed = replace(taken, owner=None, error_code="desk_unavailable")
+
+    assert taken.lease_until_ms > 0
+    assert not await actions.change(replace(taken, fence=1), replace(taken, fence=1))
+    assert await actions.change(taken, freed)
+    assert await actions.by_key("acme", "key-1") == replace(freed, lease_until_ms=0)
+
+
+async def test_a_change_leaves_the_lease_to_the_store(actions: ActionTable) -> None:
+    row = await actions.claim(action(), as_it_is, 60)
+    sending = replace(row, state=ActionState.SENDING, attempts=1)
+
+    assert await actions.change(row, replace(sending, lease_until_ms=7))
+    assert await actions.by_key("acme", "key-1") == sending
+
+
+async def test_a_process_renews_its_own_leases_and_no_others(actions: ActionTable) -> None:
+    mine = await actions.claim(action("mine", owner="a%:1#1"), as_it_is, -1)
+    await actions.claim(action("prefix", owner="a%:12#1"), as_it_is, -1)
+    await actions.claim(action("like", owner="ab:1#1"), as_it_is, -1)
+    await actions.claim(action("other", owner="b#1"), as_it_is, -1)
+    done = await actions.claim(action("done", owner="a%:1#2"), as_it_is, -1)
+    await actions.change(done, replace(done, state=ActionState.FAILED, owner=None))
+    sending = await actions.claim(action("sent", owner="a%:1#3"), as_it_is, -1)
+    await actions.change(sending, replace(sending, state=ActionState.SENDING, attempts=1))
+
+    assert await actions.renew("a%:1", 60) == 2
+
+    renewed = await actions.by_key("acme", "key-mine")
+    assert renewed is not None
+    assert renewed.lease_until_ms > mine.lease_until_ms + 60_000
+    assert replace(renewed, lease_until_ms=0) == replace(mine, lease_until_ms=0)
+    assert [row.action_id for row in await actions.unsettled(10)] == []
+
+
+async def test_an_answer_is_kept_once(actions: ActionTable, url: str) -> None:
+    row = await actions.claim(action(), as_it_is, 60)
+    sending = replace(row, state=ActionState.SENDING, attempts=1)
+    await actions.change(row, sending)
+
+    await actions.keep_answer(sending, "too early")
+    assert rows(url, "SELECT answer FROM actions") == [(None,)]
+
+    await actions.change(sending, settled(sending))
+    await actions.keep_answer(settled(sending), '{"b":1,"a":"\\u0000 ü"}')
+    await actions.keep_answer(settled(sending), "second")
+    assert rows(url, "SELECT answer FROM actions") == [('{"b":1,"a":"\\u0000 ü"}',)]
+    assert rows(url, "SELECT count(*) FROM action_events") == [(3,)]
+
+
+async def test_what_may_have_been_applied_and_nobody_holds_comes_oldest_first(
+    actions: ActionTable,
+) -> None:
+    for name, state, created_ms, lease_s in (
+        ("young", ActionState.UNKNOWN, 3, -1.0),
+        ("old", ActionState.SENDING, 2, -1.0),
+        ("held", ActionState.UNKNOWN, 1, 60.0),
+        ("reserved", ActionState.RESERVED, 0, -1.0),
+        ("person", ActionState.NEEDS_HUMAN, 0, -1.0),
+        ("done", ActionState.SUCCEEDED, 0, -1.0),
+    ):
+        await actions.claim(action(name, state=state, created_ms=created_ms), as_it_is, lease_s)
+
+    await actions.claim(
+        action("free", state=ActionState.UNKNOWN, created_ms=4, owner=None), as_it_is, 60
+    )
+
+    found = [row.action_id for row in await actions.unsettled(10)]
+    assert found == ["act_old", "act_young", "act_free"]
+    assert [row.action_id for row in await actions.unsettled(1)] == ["act_old"]
+    assert await actions.counts() == (
+        ("zendesk", ActionState.NEEDS_HUMAN, 1),
+        ("zendesk", ActionState.RESERVED, 1),
+        ("zendesk", ActionState.SENDING, 1),
+        ("zendesk", ActionState.SUCCEEDED, 1),
+        ("zendesk", ActionState.UNKNOWN, 3),
+    )
+
+
+async def test_settled_actions_expire_to_tombstones_by_the_databases_clock(
+    actions: ActionTable, url: str
+) -> None:
+    for name, state in (
+        ("done", ActionState.SUCCEEDED),
+        ("failed", ActionState.FAILED),
+        ("unknown", ActionState.UNKNOWN),
+        ("person", ActionState.NEEDS_HUMAN),
+    ):
+        await actions.claim(action(name, state=state, created_ms=1), as_it_is, 60)
+
+    assert await actions.expire(60, 10) == 0  # old by the router's clock, young by the database's
+    assert await actions.expire(0, 1) == 1
+    assert await actions.expire(0, 10) == 1
+    assert await actions.expire(0, 10) == 0
+
+    assert rows(
+        url, "SELECT action_id, state, arguments, write, answer FROM actions ORDER BY place"
+    ) == [
+        ("act_done", "expired", "", "", None),
+        ("act_failed", "expired", "", "", None),
+        ("act_unknown", "unknown", '{"ticket_id":"7"}', "", None),
+        ("act_person", "needs_human", '{"ticket_id":"7"}', "", None),
+    ]
+
+
+async def test_a_change_that_the_machine_does_not_know_is_refused(actions: ActionTable) -> None:
+    row = await actions.claim(action(), as_it_is, 60)
+
+    with pytest.raises(IllegalTransition) as caught:
+        await actions.change(row, replace(row, state=ActionState.SUCCEEDED))
+
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    assert await actions.by_key("acme", "key-1") == row
+
+
+@pytest.mark.parametrize("key", ["half \ud800", "nul \0"])
+async def test_what_cannot_be_stored_is_the_callers_fault(actions: ActionTable, key: str) -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        await actions.claim(action(key=key), as_it_is, 60)
+
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "owner", "fence"),
+    [("fence = 2, owner = 'fast#1',", "fast#1", 2), ("", "gone#1", 1)],
+    ids=["taken by another", "renewed by its owner"],
+)
+async def test_a_judge_is_asked_again_when_the_row_moves_under_it(
+    actions: ActionTable, url: str, meanwhile: str, owner: str, fence: int
+) -> None:
+    await actions.claim(action(owner="gone#1"), as_it_is, -1)
+    seen: list[tuple[str | None, int, bool]] = []
+
+    def slow(row: Action, held: bool) -> Action:
+        seen.append((row.owner, row.fence, held))
+
+        if len(seen) == 1:
+            lease = "lease_until_ms = mcp_router_now_ms() + 60000"
+
+            with connect(url) as other:
+                other.execute(f"UPDATE actions SET {meanwhile} {lease}".encode())
+
+        return row if held else replace(row, owner="slow#1", fence=row.fence + 1)
+
+    row = await actions.claim(action(), slow, 60)
+
+    assert seen == [("gone#1", 1, False), (owner, fence, True)]
+    assert (row.owner, row.fence) == (owner, fence)

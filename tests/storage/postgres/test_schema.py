@@ -1,0 +1,240 @@
+"""The database itself refuses what must not happen, whoever asks; replicas may start together."""
+
+import asyncio
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection, errors
+from psycopg.rows import DictRow, dict_row
+
+from mcp_router.domain.action import ActionState
+from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.postgres.actions import ActionTable
+from mcp_router.storage.postgres.database import Database
+from mcp_router.storage.postgres.decisions import DecisionTable
+from mcp_router.storage.postgres.schema import MIGRATIONS, Migration, migrate
+from tests.storage.postgres.server import connect, rows
+from tests.storage.postgres.test_actions import as_it_is
+from tests.storage.rows import action, record
+
+ARROWS = {
+    "reserved": {"reserved", "sending", "failed"},
+    "sending": {"reserved", "unknown", "succeeded", "failed"},
+    "unknown": {"sending", "unknown", "needs_human", "succeeded", "failed"},
+    "needs_human": {"succeeded", "failed"},
+    "succeeded": set[str](),  # `expired` needs the rest of the row blanked as well
+    "failed": set[str](),
+    "expired": set[str](),
+}
+
+OPEN = "UPDATE actions SET {} WHERE key = 'key-unknown'"
+DONE = "UPDATE actions SET {} WHERE key = 'key-succeeded'"
+TOMB = "state = 'expired', arguments = '', write = '', answer = NULL"
+
+REFUSED = [
+    "DELETE FROM actions",
+    "TRUNCATE actions CASCADE",
+    *(
+        OPEN.format(change)
+        for change in (
+            "tenant = 'x'",
+            "key = 'x'",
+            "action_id = 'x'",
+            "principal = 'x'",
+            "tool = 'x'",
+            "fingerprint = 'x'",
+            "arguments = 'x'",
+            "arguments = ''",
+            "write = 'x'",
+            "created_ms = 1",
+            "marker = 'x'",
+            "run_id = 'x'",
+            "object_id = NULL",
+            "fence = fence - 1",
+            "answer = 'x'",
+            TOMB,
+        )
+    ),
+    *(
+        DONE.format(change)
+        for change in (
+            "ref_id = 'x'",
+            "owner = 'x'",
+            "fence = fence + 1",
+            "lease_until_ms = 1",
+            "updated_ms = 1",
+            "error_code = 'x'",
+            "decided_by = 'x'",
+            "attempts = 5",
+            "answer = 'first', ref_id = 'x'",
+            "state = 'expired'",
+            "state = 'expired', arguments = '', write = 'x'",
+            f"{TOMB}, ref_id = 'x'",
+            f"{TOMB}, fence = 9",
+        )
+    ),
+    "UPDATE actions SET answer = 'x' WHERE key = 'key-failed'",
+    "UPDATE actions SET ref_id = 'x' WHERE key = 'key-needs_human'",
+    "UPDATE actions SET attempts = 2 WHERE key = 'key-sending'",
+    "INSERT INTO actions OVERRIDING SYSTEM VALUE SELECT * FROM actions "
+    "ON CONFLICT (tenant, key) DO UPDATE SET key = 'x'",
+    "UPDATE action_events SET fence = 9",
+    "DELETE FROM action_events",
+    "TRUNCATE action_events",
+    "UPDATE decisions SET tenant = 'x'",
+    "DELETE FROM decisions",
+    "TRUNCATE decisions",
+    "INSERT INTO decisions SELECT * FROM decisions ON CONFLICT (seq) DO UPDATE SET tenant = 'x'",
+    "UPDATE decisions_head SET last = last + 1",
+    "UPDATE decisions_head SET last = 0",
+    "DELETE FROM decisions_head",
+    "TRUNCATE decisions_head",
+    "INSERT INTO decisions_head (one, last) VALUES (false, 7)",
+    "INSERT INTO decisions SELECT (jsonb_populate_record(d, "
+    """'{"seq": 9, "decision_id": "gap"}')).* FROM decisions d WHERE seq = 1""",
+]
+
+
+@pytest.fixture
+async def filled(actions: ActionTable, decisions: DecisionTable) -> None:
+    for state in ActionState:
+        await actions.claim(action(state, state=state), as_it_is, 60)
+
+    await decisions.append(record("1"))
+    await decisions.append(record("2"))
+
+
+@pytest.fixture
+def raw(filled: None, url: str) -> Iterator[psycopg.Connection[DictRow]]:
+    with connect(url) as connection:
+        yield connection
+
+
+def everything(connection: psycopg.Connection[DictRow]) -> list[DictRow]:
+    return [
+        row
+        for table in (b"actions", b"action_events", b"decisions", b"decisions_head")
+        for row in connection.execute(b"SELECT * FROM " + table + b" ORDER BY 1").fetchall()
+    ]
+
+
+def is_accepted(connection: psycopg.Connection[DictRow], statement: str) -> bool:
+    try:
+        connection.execute(statement.encode())
+    except errors.IntegrityError:
+        return False
+
+    return True
+
+
+async def test_sql_typed_by_hand_cannot_break_a_promise(
+    raw: psycopg.Connection[DictRow],
+) -> None:
+    before = everything(raw)
+
+    assert [statement for statement in REFUSED if is_accepted(raw, statement)] == []
+    assert everything(raw) == before
+
+
+async def test_the_database_knows_the_arrows_of_the_machine(
+    raw: psycopg.Connection[DictRow],
+) -> None:
+    found: dict[str, set[str]] = {state: set() for state in ARROWS}
+
+    for old in (state for state in ARROWS if state in set(ActionState)):
+        for new in ARROWS:
+            with raw.transaction(force_rollback=True):
+                try:
+                    raw.execute(
+                        "UPDATE actions SET state = %s, error_code = 'e' WHERE key = %s",
+                        (new, f"key-{old}"),
+                    )
+                except errors.RestrictViolation:
+                    continue
+
+                found[old].add(new)
+
+    assert found == ARROWS
+
+
+async def test_what_is_allowed_by_hand_leaves_its_event(
+    raw: psycopg.Connection[DictRow],
+) -> None:
+    raw.execute("UPDATE actions SET answer = 'a' WHERE key = 'key-succeeded'")
+    raw.execute("UPDATE actions SET lease_until_ms = 9 WHERE key = 'key-sending'")
+    raw.execute(f"UPDATE actions SET {TOMB} WHERE key = 'key-succeeded'".encode())
+    raw.execute(
+        "UPDATE actions SET state = 'failed', decided_by = 'maya' WHERE key = 'key-needs_human'"
+    )
+
+    events = raw.execute("SELECT action_id, state, detail FROM action_events ORDER BY seq")
+    assert [tuple(row.values()) for row in events.fetchall()[-2:]] == [
+        ("act_succeeded", "expired", None),
+        ("act_needs_human", "failed", "maya"),
+    ]
+
+
+async def test_replicas_may_start_on_a_new_database_together(url: str) -> None:
+    databases = [Database(url, connections=2) for _ in range(6)]
+
+    await asyncio.gather(*(one.open() for one in databases))
+
+    for one in databases:
+        await one.aclose()
+
+    assert rows(url, "SELECT number, name, digest FROM mcp_router_migrations ORDER BY number") == [
+        (one.number, one.name, one.digest) for one in MIGRATIONS
+    ]
+
+
+async def connected(url: str) -> AsyncConnection[DictRow]:
+    return await AsyncConnection.connect(url, autocommit=True, row_factory=dict_row)
+
+
+async def test_a_migration_that_fails_leaves_nothing_and_the_next_start_repeats_it(
+    url: str,
+) -> None:
+    good = Migration(number=1, name="good", sql="CREATE TABLE good (n int)")
+    bad = Migration(number=2, name="bad", sql="CREATE TABLE bad (n int); SELECT 1/0")
+    mended = Migration(number=2, name="mended", sql="CREATE TABLE mended (n int)")
+
+    async with await connected(url) as connection:
+        with pytest.raises(errors.DivisionByZero):
+            await migrate(connection, (good, bad))
+
+        await migrate(connection, (good, mended))
+
+    assert rows(url, "SELECT to_regclass('bad') AS bad, to_regclass('mended')::text AS kept") == [
+        (None, "mended")
+    ]
+    assert rows(url, "SELECT name FROM mcp_router_migrations ORDER BY number") == [
+        ("good",),
+        ("mended",),
+    ]
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        (Migration(number=1, name="first", sql="SELECT 2"),),
+        (),
+    ],
+    ids=["another text", "an older version"],
+)
+async def test_a_database_of_another_version_is_not_touched(
+    url: str, now: tuple[Migration, ...]
+) -> None:
+    async with await connected(url) as connection:
+        await migrate(connection, (Migration(number=1, name="first", sql="SELECT 1"),))
+
+        with pytest.raises(StorageUnavailable):
+            await migrate(connection, now)
+
+
+async def test_a_database_that_is_up_to_date_is_only_read(database: Database, url: str) -> None:
+    await database.open()
+
+    async with await connected(url) as connection:
+        await connection.execute("SET default_transaction_read_only = on")
+        await migrate(connection)
