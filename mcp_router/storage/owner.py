@@ -1,9 +1,60 @@
-"""Who holds an action: a call inside this boot of this machine, this process, since its start."""
+"""Who holds an action, and since when: a call in a process of one boot of this machine."""
 
 import os
+import sys
+import time
 from pathlib import Path
+from typing import Protocol
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Host(Protocol):
+    """The machine as a store in a file sees it: all that share the file share its clocks."""
+
+    @property
+    def boot(self) -> str:
+        """Return a name of this boot, or "" where the system has none."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds since some moment of this boot; no setting of a clock moves them."""
+
+    def wall_ms(self) -> int:
+        """Return milliseconds since the epoch, as far as the machine knows."""
+
+    def is_alive(self, owner: str) -> bool:
+        """Return whether the process that an owner (`process#call`) belongs to still runs here."""
+
+
+class ThisHost:
+    """The machine that this process runs on."""
+
+    def __init__(self) -> None:
+        """Read the name of this boot."""
+        self._boot = _boot()
+
+    @property
+    def boot(self) -> str:
+        """Return the kernel's name of this boot, or "" where there is no /proc."""
+        return self._boot
+
+    def now_ms(self) -> int:
+        """Return the milliseconds since the boot, sleep included where the system counts it."""
+        if sys.platform == "linux":
+            return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+        return time.monotonic_ns() // 1_000_000
+
+    def wall_ms(self) -> int:
+        """Return the wall clock."""
+        return time.time_ns() // 1_000_000
+
+    def is_alive(self, owner: str) -> bool:
+        """Return whether the owner's process still runs.
+
+        A name that cannot be read counts as alive: its lease has to run out instead.
+        """
+        return is_alive(owner)
 
 
 def this_process() -> str:
@@ -28,12 +79,17 @@ def is_alive(owner: str) -> bool:
     return _pid_runs(int(pid))
 
 
+def _boot() -> str:
+    """Return the kernel's name of this boot, or "" where it tells none."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
 def _name(pid: int) -> str:
     """Return boot:pid:start; a process that has ended has no start, nor has any without /proc."""
-    try:
-        boot = _BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        return f":{pid}:"
+    boot = _boot()
 
     try:
         # The command name before the fields may hold anything, hence bytes and rpartition.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcp_router.errors import InvalidSettings
+from mcp_router.storage.owner import ThisHost
 from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.storage.sqlite.archive import Archive
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
@@ -36,7 +37,9 @@ def open_store(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Store:
     """
     database = Database(_path(url), busy_timeout_ms=busy_timeout_ms)
     return Store(
-        database=database, actions=ActionTable(database), decisions=DecisionTable(database)
+        database=database,
+        actions=ActionTable(database, ThisHost()),
+        decisions=DecisionTable(database),
     )
 
 

@@ -1,30 +1,82 @@
-"""The ledger's table and its events."""
+"""The ledger's table; its events are written by the database itself, in the same transaction."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
 
-from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
+from mcp_router.domain.action import INITIAL, Action, ActionState
 from mcp_router.errors import IllegalTransition
+from mcp_router.storage.owner import Host
 from mcp_router.storage.sqlite.database import Database
-
-_COLUMNS = (
-    "tenant, key, action_id, principal, tool, target, strategy, fingerprint, arguments, state, "
-    "created_ms, updated_ms, attempts, fence, owner, lease_until_ms, marker, run_id, object_id, "
-    "stamp, stamp_settled, ref_id, ref_url, error_code, decided_by"
+from mcp_router.storage.sqlite.rows import (
+    COLUMNS,
+    IDENTITY,
+    STANDING,
+    Value,
+    identity,
+    read_action,
+    standing,
 )
+
+T = TypeVar("T")
+
+LONGEST_LEASE_S = 24 * 60 * 60
+"""A lease that ends later than this is of another boot, whose clock had run for longer."""
+
+_INSERTED = f"{IDENTITY}, {STANDING}, lease_until_ms, touched_boot, touched_ms, sent_boot, sent_ms"
+_MARKS = ", ".join("?" * len(_INSERTED.split(", ")))
+_SETS = ", ".join(f"{name} = ?" for name in f"{STANDING}, touched_boot, touched_ms".split(", "))
+_KEYED = "tenant = ? AND key = ?"
+_LEFT = "lease_until_ms = CASE WHEN ? IS NULL THEN 0 ELSE lease_until_ms END"
+_SENT = "sent_boot = coalesce(sent_boot, ?), sent_ms = coalesce(sent_ms, ?)"
+
+# Every word of these stands above: values are always bound, and no text of a caller gets in.
+_INSERT = f"INSERT INTO actions ({_INSERTED}) VALUES ({_MARKS})"  # noqa: S608
+_CHANGE = f"UPDATE actions SET {_SETS}, {_LEFT} WHERE {_KEYED} AND state = ? AND fence = ?"  # noqa: S608
+_START = f"UPDATE actions SET {_SETS}, {_LEFT}, {_SENT} WHERE {_KEYED} AND state = ? AND fence = ?"  # noqa: S608
+_LEASE = f"UPDATE actions SET lease_until_ms = ? WHERE {_KEYED}"  # noqa: S608
+_RENEW = """
+    UPDATE actions SET lease_until_ms = ? WHERE owner >= ? AND owner < ?
+        AND state IN ('reserved', 'sending', 'unknown', 'needs_human')
+"""
+_UNSETTLED = f"""
+    SELECT {COLUMNS} FROM actions
+    WHERE target = ? AND state IN ('sending', 'unknown') AND (
+        touched_boot IS NOT ? OR touched_ms > ?
+        OR touched_ms + ? * (1 << min(fence - 1, 7)) <= ?
+    )
+    ORDER BY touched_boot IS ?, touched_ms, place
+"""  # noqa: S608
+_COUNTS = """
+    SELECT target, state, count(*) AS number FROM actions
+    WHERE state IN ('sending', 'unknown', 'needs_human') GROUP BY target, state
+    ORDER BY target, state
+"""
+_EXPIRE = """
+    UPDATE actions SET state = 'expired', arguments = '', write = '', answer = NULL, updated_ms = ?
+    WHERE place IN (
+        SELECT place FROM actions
+        WHERE state IN ('succeeded', 'failed') AND updated_ms <= ? ORDER BY updated_ms LIMIT ?
+    )
+"""
+
+Judge: TypeAlias = Callable[[Action, bool], Action]
 
 
 class ActionTable:
     """Keeps actions; every change is one transaction with its event."""
 
-    def __init__(self, database: Database) -> None:
-        """Use the tables in `database`."""
+    def __init__(self, database: Database, host: Host) -> None:
+        """Use the tables in `database`, with the clock and the processes of `host`."""
         self._database = database
+        self._host = host
 
     async def claim(
         self,
         wanted: Action,
-        judge: Callable[[Action], Action],
+        judge: Judge,
+        lease_s: float,
         *,
         twins: tuple[str, ...] = (),
         since_ms: int = 0,
@@ -32,28 +84,40 @@ class ActionTable:
         """Insert `wanted`, or let `judge` look at the row that has its key, in one transaction.
 
         A row of one of `twins` that was created after `since_ms` stands for the key's own.
-        Returns what the row is afterwards. `judge` returns the row as it is to leave it so, or
-        the row as it shall be; it must be pure.
+        `judge` also learns whether the row's owner still holds it. It returns the row as it is to
+        leave it so, or the row as it shall be, which then has a new lease; it must be pure, and
+        what it raises is raised here. Returns what the row is afterwards.
+
+        Raises:
+            IllegalTransition: the database itself refused.
+            StorageUnavailable: nothing was reserved.
         """
+        lease_ms = round(lease_s * 1000)
 
         def job(connection: sqlite3.Connection) -> Action:
-            found = _select(connection, wanted.tenant, wanted.key)
-            near = (_select(connection, wanted.tenant, twin) for twin in twins)
-            young = (row for row in near if row is not None and row.created_ms > since_ms)
-            existing = found or next(young, None)
+            if not twins and wanted.state in INITIAL:
+                # A key is new nearly always: insert before asking.
+                try:
+                    return self._insert(connection, wanted, lease_ms)
+                except sqlite3.IntegrityError:
+                    existing = self._find(connection, wanted, twins, since_ms)
+
+                    if existing is None:
+                        raise
+            else:
+                existing = self._find(connection, wanted, twins, since_ms)
 
             if existing is None:
-                _insert(connection, wanted)
-                return wanted
+                return self._insert(connection, wanted, lease_ms)
 
-            judged = judge(existing)
+            judged = judge(existing, self._is_held(existing))
 
-            if judged is not existing:
-                _update(connection, judged, existing)
+            if judged is existing:
+                return existing
 
-            return judged
+            return self._take(connection, existing, judged, lease_ms)
 
-        return await self._database.write(job)
+        return await self._write(job)
 
     async def change(self, old: Action, new: Action) -> bool:
         """Replace `old` by `new` if the row still has `old`'s state and fence; say whether.
@@ -62,14 +126,36 @@ class ActionTable:
             IllegalTransition: the database itself refused, as it does for a terminal row.
             StorageUnavailable: the row stays as it was.
         """
-        try:
-            return await self._database.write(lambda connection: _update(connection, new, old))
-        except sqlite3.IntegrityError as error:
-            raise IllegalTransition("The database refuses this change of an action.") from error
+        return await self._write(lambda connection: self._change(connection, old, new))
+
+    async def renew(self, owner_process: str, lease_s: float) -> int:
+        """Give everything that calls of this process own a new lease; return how many rows."""
+        first, end = f"{owner_process}#", f"{owner_process}$"  # "$" comes right after "#"
+
+        def job(connection: sqlite3.Connection) -> int:
+            until_ms = self._host.now_ms() + round(lease_s * 1000)
+            return connection.execute(_RENEW, (until_ms, first, end)).rowcount
+
+        return await self._write(job)
+
+    async def expire(self, older_than_s: float, limit: int) -> int:
+        """Make tombstones of at most `limit` rows that were settled so long ago; say how many.
+
+        The wall clock counts here, because a boot may be shorter than that. At worst a jump of it
+        makes a tombstone early, which answers a repeated call but never lets it through.
+        """
+
+        def job(connection: sqlite3.Connection) -> int:
+            now_ms = self._host.wall_ms()
+            before_ms = now_ms - round(older_than_s * 1000)
+            return connection.execute(_EXPIRE, (now_ms, before_ms, limit)).rowcount
+
+        return await self._write(job)
 
     async def by_key(self, tenant: str, key: str) -> Action | None:
         """Return the tenant's action of that key, or None."""
-        return await self._database.read(lambda connection: _select(connection, tenant, key))
+        found = await self._where(_KEYED, (tenant, key), 1)
+        return found[0] if found else None
 
     async def by_id(self, tenant: str, action_id: str) -> Action | None:
         """Return the tenant's action of that id, or None."""
@@ -81,172 +167,135 @@ class ActionTable:
         found = await self._where("tenant = ? AND run_id = ?", (tenant, run_id), limit)
         return found[::-1]
 
+    async def unsettled(self, target: str, limit: int, pause_ms: int) -> tuple[Action, ...]:
+        """Return what may have been applied and nobody holds, the longest untouched first.
+
+        A row rests for `pause_ms` after its first owner, and twice as long after each further
+        one, up to 128 times. What was touched before the last boot has rested long enough.
+        """
+
+        def job(connection: sqlite3.Connection) -> tuple[Action, ...]:
+            boot, now_ms = self._host.boot, self._host.now_ms()
+            values = (target, boot, now_ms, pause_ms, now_ms, boot)
+            rows = (read_action(row, self._host) for row in connection.execute(_UNSETTLED, values))
+            free = (row for row in rows if not self._is_held(row))
+            return tuple(row for row, _ in zip(free, range(limit), strict=False))
+
+        return await self._database.read(job)
+
+    async def counts(self) -> tuple[tuple[str, ActionState, int], ...]:
+        """Return how many actions each target has in each state that is not decided."""
+        return await self._database.read(
+            lambda connection: tuple(
+                (row["target"], ActionState(row["state"]), row["number"])
+                for row in connection.execute(_COUNTS)
+            )
+        )
+
     async def _where(
         self, condition: str, values: tuple[str, ...], limit: int
     ) -> tuple[Action, ...]:
         """Return rows of a fixed condition, newest first."""
         return await self._database.read(
             lambda connection: tuple(
-                select_actions(connection, condition, values, limit, order="rowid DESC")
+                select_actions(connection, self._host, condition, values, limit, order="place DESC")
             )
         )
+
+    async def _write(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job that writes.
+
+        Raises:
+            IllegalTransition: a trigger or a constraint refused what it wrote.
+        """
+        try:
+            return await self._database.write(job)
+        except sqlite3.IntegrityError as error:
+            raise IllegalTransition("The database refuses this change of an action.") from error
+
+    def _insert(self, connection: sqlite3.Connection, wanted: Action, lease_ms: int) -> Action:
+        """Write a new row with its lease and return it."""
+        boot, now_ms = self._host.boot, self._host.now_ms()
+        until_ms = 0 if wanted.owner is None else now_ms + lease_ms
+        sent = wanted.state is ActionState.SENDING
+        connection.execute(
+            _INSERT,
+            (
+                *identity(wanted),
+                *standing(wanted),
+                until_ms,
+                boot,
+                now_ms,
+                boot if sent else None,
+                now_ms if sent else None,
+            ),
+        )
+        return replace(wanted, lease_until_ms=until_ms, sent_ago_ms=0 if sent and boot else None)
+
+    def _find(
+        self, connection: sqlite3.Connection, wanted: Action, twins: tuple[str, ...], since_ms: int
+    ) -> Action | None:
+        """Return the row of the key, else that of its first young twin."""
+        keys = (wanted.key, *twins)
+        marks = ", ".join("?" * len(keys))
+        rows = {
+            row.key: row
+            for row in select_actions(
+                connection,
+                self._host,
+                f"tenant = ? AND key IN ({marks})",
+                (wanted.tenant, *keys),
+                len(keys),
+            )
+        }
+        own = rows.get(wanted.key)
+        near = (rows[twin] for twin in twins if twin in rows)
+        return own or next((row for row in near if row.created_ms > since_ms), None)
+
+    def _take(
+        self, connection: sqlite3.Connection, existing: Action, judged: Action, lease_ms: int
+    ) -> Action:
+        """Write the judged row with a new lease and return it as it is then."""
+        self._change(connection, existing, judged)
+
+        if judged.owner is not None:
+            until_ms = self._host.now_ms() + lease_ms
+            connection.execute(_LEASE, (until_ms, existing.tenant, existing.key))
+
+        written = self._find(connection, existing, (), 0)
+        assert written is not None, "the row was there when it was judged"
+        return written
+
+    def _change(self, connection: sqlite3.Connection, old: Action, new: Action) -> bool:
+        """Write how an action stands now, under the old state and fence; say whether it was so."""
+        touched: tuple[Value, ...] = (self._host.boot, self._host.now_ms())
+        where = (old.tenant, old.key, old.state.value, old.fence)
+
+        if new.state is ActionState.SENDING:
+            values = (*standing(new), *touched, new.owner, *touched, *where)
+            return connection.execute(_START, values).rowcount == 1
+
+        values = (*standing(new), *touched, new.owner, *where)
+        return connection.execute(_CHANGE, values).rowcount == 1
+
+    def _is_held(self, row: Action) -> bool:
+        """Return whether an owner is at it: while its lease runs and its process lives."""
+        now_ms = self._host.now_ms()
+        runs = now_ms < row.lease_until_ms <= now_ms + LONGEST_LEASE_S * 1000
+        return row.owner is not None and runs and self._host.is_alive(row.owner)
 
 
 def select_actions(
     connection: sqlite3.Connection,
+    host: Host,
     condition: str,
     values: tuple[str | None, ...],
     limit: int,
-    order: str = "rowid",
-) -> "map[Action]":
+    order: str = "place",
+) -> Iterator[Action]:
     """Select by a condition and an order that this room wrote; values are always bound."""
     query = (
-        f"SELECT {_COLUMNS} FROM actions "  # noqa: S608  # no text of a caller gets in here
+        f"SELECT {COLUMNS} FROM actions "  # noqa: S608  # no text of a caller gets in here
         f"WHERE {condition} ORDER BY {order} LIMIT ?"
     )
-    return map(_action, connection.execute(query, (*values, limit)))
-
-
-def _select(connection: sqlite3.Connection, tenant: str, key: str) -> Action | None:
-    """Return the row of a key."""
-    return next(select_actions(connection, "tenant = ? AND key = ?", (tenant, key), 1), None)
-
-
-def _insert(connection: sqlite3.Connection, action: Action) -> None:
-    """Write a new row and its first event."""
-    values = _values(action)
-    marks = ", ".join("?" * len(values))
-    connection.execute(
-        f"INSERT INTO actions ({_COLUMNS}) VALUES ({marks})",  # noqa: S608  # our own columns
-        values,
-    )
-    _event(connection, action)
-
-
-def _update(connection: sqlite3.Connection, new: Action, old: Action) -> bool:
-    """Write what may change, under the old state and fence, and the event."""
-    done = connection.execute(
-        """
-        UPDATE actions SET target = ?, strategy = ?, state = ?, updated_ms = ?, attempts = ?,
-            fence = ?, owner = ?, lease_until_ms = ?, stamp = ?, stamp_settled = ?, ref_id = ?,
-            ref_url = ?, error_code = ?, decided_by = ?
-        WHERE tenant = ? AND key = ? AND state = ? AND fence = ?
-        """,
-        (
-            new.target,
-            new.strategy,
-            new.state,
-            new.updated_ms,
-            new.attempts,
-            new.fence,
-            new.owner,
-            new.lease_until_ms,
-            *_stamp(new),
-            *_ref(new),
-            new.error_code,
-            new.decided_by,
-            old.tenant,
-            old.key,
-            old.state,
-            old.fence,
-        ),
-    )
-
-    if done.rowcount != 1:
-        return False
-
-    _event(connection, new)
-    return True
-
-
-def _event(connection: sqlite3.Connection, action: Action) -> None:
-    """Append what the action has become."""
-    connection.execute(
-        "INSERT INTO action_events (action_id, at_ms, state, fence, attempts, detail) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            action.action_id,
-            action.updated_ms,
-            action.state,
-            action.fence,
-            action.attempts,
-            action.decided_by or action.error_code,
-        ),
-    )
-
-
-def _values(action: Action) -> tuple[object, ...]:
-    """Return the row in the order of the columns."""
-    return (
-        action.tenant,
-        action.key,
-        action.action_id,
-        action.principal,
-        action.tool,
-        action.target,
-        action.strategy,
-        action.fingerprint,
-        action.arguments_json,
-        action.state,
-        action.created_ms,
-        action.updated_ms,
-        action.attempts,
-        action.fence,
-        action.owner,
-        action.lease_until_ms,
-        action.marker,
-        action.run_id,
-        action.object_id,
-        *_stamp(action),
-        *_ref(action),
-        action.error_code,
-        action.decided_by,
-    )
-
-
-def _stamp(action: Action) -> tuple[str | None, bool | None]:
-    """Return the precondition's two columns."""
-    held = action.precondition
-    return (held.stamp, held.settled) if held else (None, None)
-
-
-def _ref(action: Action) -> tuple[str | None, str | None]:
-    """Return the reference's two columns."""
-    return (action.ref.id, action.ref.url) if action.ref else (None, None)
-
-
-def _action(row: sqlite3.Row) -> Action:
-    """Return the frozen action of a row."""
-    return Action(
-        tenant=row["tenant"],
-        key=row["key"],
-        action_id=row["action_id"],
-        principal=row["principal"],
-        tool=row["tool"],
-        target=row["target"],
-        strategy=Strategy(row["strategy"]),
-        fingerprint=row["fingerprint"],
-        arguments_json=row["arguments"],
-        state=ActionState(row["state"]),
-        created_ms=row["created_ms"],
-        updated_ms=row["updated_ms"],
-        attempts=row["attempts"],
-        fence=row["fence"],
-        owner=row["owner"],
-        lease_until_ms=row["lease_until_ms"],
-        marker=row["marker"],
-        run_id=row["run_id"],
-        object_id=row["object_id"],
-        error_code=row["error_code"],
-        decided_by=row["decided_by"],
-        precondition=_read_stamp(row),
-        ref=None if row["ref_id"] is None else Ref(id=row["ref_id"], url=row["ref_url"]),
-    )
-
-
-def _read_stamp(row: sqlite3.Row) -> Precondition | None:
-    """Return the precondition of a row."""
-    if row["stamp"] is None:
-        return None
-
-    return Precondition(stamp=row["stamp"], settled=bool(row["stamp_settled"]))
+    return (read_action(row, host) for row in connection.execute(query, (*values, limit)))

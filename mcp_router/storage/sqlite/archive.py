@@ -9,6 +9,7 @@ from typing import Self
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
 from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.owner import ThisHost
 from mcp_router.storage.sqlite.actions import select_actions
 from mcp_router.storage.sqlite.decisions import stored_record
 from mcp_router.storage.sqlite.writer import unavailable
@@ -39,6 +40,7 @@ class Archive:
             self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
         self._connection.row_factory = sqlite3.Row
+        self._host = ThisHost()
 
     def records(self, tenant: str | None = None) -> Iterator[StoredRecord]:
         """Yield the decision log in order, one row at a time, of one tenant or of all.
@@ -70,17 +72,19 @@ class Archive:
             return tuple(
                 select_actions(
                     self._connection,
+                    self._host,
                     "? IS NULL OR state = ?",
                     (state, state),
                     limit,
-                    order="created_ms DESC, rowid DESC",
+                    order="created_ms DESC, place DESC",
                 )
             )
 
     def action(self, action_id: str) -> Action | None:
         """Return the action of that id, whoever's it is, or None."""
         with _coded():
-            return next(select_actions(self._connection, "action_id = ?", (action_id,), 1), None)
+            found = select_actions(self._connection, self._host, "action_id = ?", (action_id,), 1)
+            return next(found, None)
 
     def events(self, action_id: str) -> tuple[ActionEvent, ...]:
         """Return what happened to the action, oldest first."""

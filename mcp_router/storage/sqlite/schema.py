@@ -145,6 +145,148 @@ def m003_nothing_is_replaced(db: Database) -> None:
     )
 
 
+@migrations()
+def m004_the_ledger_recovers(db: Database) -> None:
+    """Build the ledger's table anew: what is sent and answered, tombstones, arrows, a clock."""
+    db.conn.execute(_ACTIONS)
+    db.conn.execute(
+        f"INSERT INTO actions_new (place, write, {_COPIED}) "  # noqa: S608  # our own columns
+        f"SELECT rowid, '', {_COPIED} FROM actions ORDER BY rowid"
+    )
+    db.conn.execute("DROP TABLE actions")  # and with it its triggers and indexes
+    db.conn.execute("ALTER TABLE actions_new RENAME TO actions")
+
+    # After the copy: rows that are settled by now could not begin like that any more.
+    for statement in (*_ACTION_INDEXES, *_ACTION_TRIGGERS):
+        db.conn.execute(statement)
+
+    _refuse(db, "actions", "DELETE", "an action is never deleted")
+
+
+_COPIED = (
+    "tenant, key, action_id, principal, tool, target, strategy, fingerprint, arguments, state, "
+    "created_ms, updated_ms, attempts, fence, owner, lease_until_ms, marker, run_id, object_id, "
+    "stamp, stamp_settled, ref_id, ref_url, error_code, decided_by"
+)
+
+# `lease_until_ms`, `sent_ms` and `touched_ms` count from the boot that `sent_boot` and
+# `touched_boot` name. The long columns come last: what is asked for often lies before them.
+_ACTIONS = """
+    CREATE TABLE actions_new (
+        place INTEGER PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        key TEXT NOT NULL,
+        action_id TEXT NOT NULL UNIQUE,
+        principal TEXT NOT NULL,
+        tool TEXT NOT NULL,
+        target TEXT NOT NULL,
+        strategy TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('reserved', 'sending', 'unknown', 'needs_human',
+            'succeeded', 'failed', 'expired')),
+        created_ms INTEGER NOT NULL,
+        updated_ms INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        fence INTEGER NOT NULL,
+        owner TEXT,
+        lease_until_ms INTEGER NOT NULL,
+        marker TEXT NOT NULL,
+        run_id TEXT,
+        object_id TEXT,
+        stamp TEXT,
+        stamp_settled INTEGER,
+        ref_id TEXT,
+        ref_url TEXT,
+        error_code TEXT,
+        decided_by TEXT,
+        sent_boot TEXT,
+        sent_ms INTEGER,
+        touched_boot TEXT,
+        touched_ms INTEGER,
+        arguments TEXT NOT NULL,
+        write TEXT NOT NULL,
+        answer TEXT CHECK (answer IS NULL OR state IN ('succeeded', 'failed')),
+        UNIQUE (tenant, key)
+    )
+"""
+
+_ACTION_INDEXES = (
+    "CREATE INDEX actions_of_run ON actions (tenant, run_id) WHERE run_id IS NOT NULL",
+    "CREATE INDEX actions_owned ON actions (owner) WHERE owner IS NOT NULL",
+    "CREATE INDEX actions_unsettled ON actions (target, state) "
+    "WHERE state IN ('sending', 'unknown', 'needs_human')",
+    "CREATE INDEX actions_settled ON actions (updated_ms) WHERE state IN ('succeeded', 'failed')",
+)
+
+_ACTION_TRIGGERS = (
+    # OR REPLACE deletes a row without asking the triggers of DELETE.
+    """
+    CREATE TRIGGER actions_begin BEFORE INSERT ON actions
+    WHEN NEW.state NOT IN ('reserved', 'sending')
+        OR EXISTS (SELECT 1 FROM actions WHERE tenant = NEW.tenant AND key = NEW.key)
+        OR EXISTS (SELECT 1 FROM actions WHERE action_id = NEW.action_id)
+        OR EXISTS (SELECT 1 FROM actions WHERE place = NEW.place)
+    BEGIN SELECT RAISE(ABORT, 'an action begins once, as reserved or sending'); END
+    """,
+    """
+    CREATE TRIGGER actions_identity BEFORE UPDATE OF place, tenant, key, action_id, principal,
+        tool, fingerprint, created_ms, marker, run_id, object_id ON actions
+    BEGIN SELECT RAISE(ABORT, 'what an action is never changes, only how it stands'); END
+    """,
+    """
+    CREATE TRIGGER actions_bodies BEFORE UPDATE OF arguments, write ON actions
+    WHEN NEW.state <> 'expired' OR NEW.arguments <> '' OR NEW.write <> ''
+    BEGIN SELECT RAISE(ABORT, 'what an action is never changes, only how it stands'); END
+    """,
+    # A lease alone may be renewed, hence the list of columns; actions_tomb looks at the lease.
+    """
+    CREATE TRIGGER actions_arrow BEFORE UPDATE OF target, strategy, state, updated_ms, attempts,
+        fence, owner, stamp, stamp_settled, ref_id, ref_url, error_code, decided_by, answer,
+        sent_boot, sent_ms, touched_boot, touched_ms ON actions
+    WHEN NEW.fence < OLD.fence OR NEW.attempts < OLD.attempts OR NOT CASE OLD.state
+        WHEN 'reserved' THEN NEW.state IN ('reserved', 'sending', 'failed')
+        WHEN 'sending' THEN NEW.state IN ('reserved', 'unknown', 'succeeded', 'failed')
+        WHEN 'unknown' THEN
+            NEW.state IN ('sending', 'unknown', 'needs_human', 'succeeded', 'failed')
+        WHEN 'needs_human' THEN NEW.state IN ('succeeded', 'failed')
+        ELSE NEW.state = 'expired'
+    END
+    BEGIN SELECT RAISE(ABORT, 'an action has no such arrow'); END
+    """,
+    """
+    CREATE TRIGGER actions_tomb BEFORE UPDATE ON actions
+    WHEN OLD.state IN ('succeeded', 'failed', 'expired') AND NOT (
+        OLD.state <> 'expired' AND NEW.state = 'expired'
+        AND NEW.arguments = '' AND NEW.write = '' AND NEW.answer IS NULL
+        AND (
+            NEW.target, NEW.strategy, NEW.attempts, NEW.fence, NEW.owner, NEW.lease_until_ms,
+            NEW.stamp, NEW.stamp_settled, NEW.ref_id, NEW.ref_url, NEW.error_code, NEW.decided_by
+        ) IS (
+            OLD.target, OLD.strategy, OLD.attempts, OLD.fence, OLD.owner, OLD.lease_until_ms,
+            OLD.stamp, OLD.stamp_settled, OLD.ref_id, OLD.ref_url, OLD.error_code, OLD.decided_by
+        )
+    )
+    BEGIN SELECT RAISE(ABORT, 'a terminal action never changes'); END
+    """,
+    """
+    CREATE TRIGGER actions_began AFTER INSERT ON actions
+    BEGIN
+        INSERT INTO action_events (action_id, at_ms, state, fence, attempts, detail)
+        VALUES (NEW.action_id, NEW.updated_ms, NEW.state, NEW.fence, NEW.attempts,
+            coalesce(NEW.decided_by, NEW.error_code));
+    END
+    """,
+    """
+    CREATE TRIGGER actions_moved AFTER UPDATE OF state, fence ON actions
+    BEGIN
+        INSERT INTO action_events (action_id, at_ms, state, fence, attempts, detail)
+        VALUES (NEW.action_id, NEW.updated_ms, NEW.state, NEW.fence, NEW.attempts,
+            coalesce(NEW.decided_by, NEW.error_code));
+    END
+    """,
+)
+
+
 def _refuse(db: Database, table: str, verb: str, why: str) -> None:
     """Make the database itself refuse a kind of change."""
     db.conn.execute(
