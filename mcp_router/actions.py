@@ -22,6 +22,7 @@ from mcp_router.domain.effect import Effect
 from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.domain.write import CreateTicket, DeskWrite
 from mcp_router.errors import (
+    ExpiredKey,
     KeyConflict,
     LeaseLost,
     LedgerDegraded,
@@ -33,11 +34,17 @@ from mcp_router.execute.delivery import Delivery, Settled, Shipment
 from mcp_router.execute.judge import Judge, require_candidates
 from mcp_router.execute.targets import Desk, Targets
 from mcp_router.ledger.admission import Admission
+from mcp_router.ledger.answer import Answer, kept_answer
 from mcp_router.ledger.keys import Intention, Key, choose_key, fingerprint
-from mcp_router.ledger.ledger import LEASE_MS, Ledger
+from mcp_router.ledger.ledger import Ledger
+from mcp_router.ledger.machine import start
+from mcp_router.ledger.parcel import pack, unpack
+from mcp_router.ledger.strategies import needs_version
 from mcp_router.lookups import Lookups
 
 T = TypeVar("T")
+
+_DECIDED = frozenset({ActionState.SUCCEEDED, ActionState.FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +65,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acted:
-    """What became of a wish; `error` says why, where the outcome is not the one hoped for."""
+    """What became of a wish; `error` says why, where the outcome is not the one hoped for.
+
+    `answer` is there where the action is decided: what every replay of it will say.
+    """
 
     outcome: Outcome
     key: Key
     target: str
     write: DeskWrite
     action: Action | None = None
+    answer: Answer | None = None
     error: RouterError | None = None
 
 
@@ -148,7 +159,9 @@ class Actions:
         ends_s = self._clock.monotonic_s() + decision.limits.deadline_s
         wish = await prepare(Reader(self._lookups, call, draft, ends_s))
         draft.ticket_id = wish.object_id
-        key = self._key(call, wish)
+        intention = _intention(call, wish)
+        fresh = make_id("key", call.received_ms, self._entropy)
+        key = choose_key(call.idempotency_key, intention, call.received_ms, fresh)
 
         if wish.dry_run:
             return Acted(
@@ -160,46 +173,15 @@ class Actions:
 
         # A host that goes away, or a deadline of its own, must not cut a write in two.
         with anyio.CancelScope(shield=True):
-            acted = await self._act(call, wish, key, decision, draft, ends_s)
-
-        return acted
-
-    async def _act(
-        self,
-        call: Call,
-        wish: Wish,
-        key: Key,
-        decision: Decision,
-        draft: Draft,
-        ends_s: float,
-    ) -> Acted:
-        """Reserve the key, then do what its row allows."""
-        desks = self._desks(wish, decision)
-        wanted = self._wanted(call, wish, key, desks[0])
-        admission, action = await self._ledger.reserve(wanted, key.twins)
-        draft.acted(action)
-        delivery = Delivery(self._ledger, self._clock, draft.attempted)
-        shipment = Shipment(
-            write=wish.write,
-            desks=desks[: decision.limits.attempts],
-            ends_s=ends_s,
-            attempt_timeout_s=decision.limits.attempt_timeout_s,
-        )
-
-        try:
-            match admission:
-                case Admission.PROCEED:
-                    settled = await delivery.deliver(action, shipment)
-                case Admission.RECONCILE:
-                    holder = replace(shipment, desks=self._holder(action))
-                    settled = await delivery.reconcile(action, holder)
-                case _:
-                    settled = Settled(action=action)
-        except LeaseLost as lost:
-            settled, admission = Settled(action=action, error=lost), Admission.IN_PROGRESS
-        except BaseException:
-            self._ledger.abandon(wanted.owner or "")
-            raise
+            desks = self._desks(wish, decision)
+            wanted = self._wanted(intention, wish, key, desks[0], call)
+            shipment = Shipment(
+                write=wish.write,
+                desks=desks[: decision.limits.attempts],
+                ends_s=ends_s,
+                attempt_timeout_s=decision.limits.attempt_timeout_s,
+            )
+            admission, settled = await self._act(wanted, key, shipment, draft)
 
         draft.acted(settled.action)
         outcome, error = _outcome(admission, settled)
@@ -209,8 +191,48 @@ class Actions:
             target=settled.action.target,
             write=wish.write,
             action=settled.action,
+            answer=kept_answer(settled.action) if settled.action.state in _DECIDED else None,
             error=error,
         )
+
+    async def _act(
+        self, wanted: Action, key: Key, shipment: Shipment, draft: Draft
+    ) -> tuple[Admission, Settled]:
+        """Reserve the key, then do what its row allows."""
+        delivery = Delivery(self._ledger, self._clock, draft.attempted)
+        action = wanted
+
+        try:
+            admission, action = await self._ledger.reserve(wanted, key.twins)
+            draft.acted(action)
+
+            match admission:
+                case Admission.PROCEED:
+                    return admission, await delivery.deliver(action, shipment)
+                case Admission.RECONCILE:
+                    # What was sent is what is asked for, whatever the policy prefers by now.
+                    sent = unpack(action.write_json) if action.write_json else shipment.write
+                    holder = replace(shipment, write=sent, desks=self._holder(action))
+                    return admission, await delivery.reconcile(action, holder)
+                case _:
+                    return admission, Settled(action=action)
+        except LeaseLost as lost:
+            return await self._overtaken(action, lost)
+        except BaseException:
+            self._ledger.abandon(wanted)
+            raise
+
+    async def _overtaken(self, action: Action, lost: LeaseLost) -> tuple[Admission, Settled]:
+        """Return what another caller has made of the action while this one was slow."""
+        row = await self._ledger.get(action.tenant, action.action_id)
+
+        if row.state in _DECIDED:
+            return Admission.REPLAY, Settled(action=row)
+
+        if row.state is ActionState.NEEDS_HUMAN:
+            return Admission.WAITS_FOR_PERSON, Settled(action=row)
+
+        return Admission.IN_PROGRESS, Settled(action=row, error=lost)
 
     def _desks(self, wish: Wish, decision: Decision) -> tuple[Desk, ...]:
         """Return the desks that may take the write.
@@ -226,43 +248,52 @@ class Actions:
         desk = self._targets.desks.get(action.target)
         return () if desk is None else (desk,)
 
-    def _key(self, call: Call, wish: Wish) -> Key:
-        """Return the key of the wish."""
-        intention = Intention(
-            tenant=call.caller.tenant,
-            principal=call.caller.principal,
-            tool=call.tool,
-            effect=wish.effect,
-            object_id=f"{wish.object_id}@{wish.version}" if wish.version else wish.object_id,
-            run_id=call.run_id,
-            fingerprint=fingerprint(call.tool, wish.arguments),
-        )
-        fresh = make_id("key", call.received_ms, self._entropy)
-        return choose_key(call.idempotency_key, intention, call.received_ms, fresh)
+    def _wanted(self, intention: Intention, wish: Wish, key: Key, desk: Desk, call: Call) -> Action:
+        """Return the action as it would be put on disk now.
 
-    def _wanted(self, call: Call, wish: Wish, key: Key, desk: Desk) -> Action:
-        """Return the action as it would be reserved now."""
+        Where no version has to be read first it is `sending` at once: one commit instead of two.
+        """
         now_ms = self._clock.now_ms()
         action_id = make_id("act", now_ms, self._entropy)
-        return Action(
+        strategy = desk.strategy(wish.write)
+        wanted = Action(
             action_id=action_id,
-            tenant=call.caller.tenant,
-            principal=call.caller.principal,
+            tenant=intention.tenant,
+            principal=intention.principal,
             key=key.text,
-            tool=call.tool,
+            tool=intention.tool,
             target=desk.name,
-            strategy=desk.strategy(wish.write),
-            fingerprint=fingerprint(call.tool, wish.arguments),
+            strategy=strategy,
+            fingerprint=intention.fingerprint,
             arguments_json=canonical_json(wish.arguments),
+            write_json=pack(wish.write),
             state=ActionState.RESERVED,
             created_ms=now_ms,
             updated_ms=now_ms,
             owner=f"{self._owner}#{call.call_id}",
-            lease_until_ms=now_ms + LEASE_MS,
             marker=action_id,
             run_id=call.run_id,
             object_id=wish.object_id,
         )
+
+        if needs_version(strategy):
+            return wanted
+
+        return start(wanted, target=desk.name, strategy=strategy, precondition=None, now_ms=now_ms)
+
+
+def _intention(call: Call, wish: Wish) -> Intention:
+    """Return who wants what done to which object."""
+    return Intention(
+        tenant=call.caller.tenant,
+        principal=call.caller.principal,
+        tool=call.tool,
+        effect=wish.effect,
+        object_id=f"{wish.object_id}@{wish.version}" if wish.version else wish.object_id,
+        run_id=call.run_id,
+        host_call_id=call.host_call_id,
+        fingerprint=fingerprint(call.tool, wish.arguments),
+    )
 
 
 def _unrecorded(acted: Acted | None, error: StorageUnavailable) -> RouterError:
@@ -287,7 +318,13 @@ def _outcome(admission: Admission, settled: Settled) -> tuple[Outcome, RouterErr
     match admission:
         case Admission.CONFLICT:
             return Outcome.CONFLICT, KeyConflict(
-                "This key, or this step of the run, was used before with other arguments."
+                "This key, or this step of the run, was used before with other arguments. "
+                + _story(settled.action)
+            )
+        case Admission.EXPIRED:
+            return Outcome.CONFLICT, ExpiredKey(
+                "This key was used long ago; its answer is no longer kept. "
+                + _story(settled.action)
             )
         case Admission.IN_PROGRESS:
             return Outcome.IN_PROGRESS, settled.error
@@ -299,6 +336,19 @@ def _outcome(admission: Admission, settled: Settled) -> tuple[Outcome, RouterErr
             return _settled(settled)
         case _:
             assert_never(admission)
+
+
+def _story(action: Action) -> str:
+    """Return in a sentence what was done under a key before."""
+    match action.state:
+        case ActionState.SUCCEEDED | ActionState.EXPIRED if action.ref is not None:
+            return f"It was done: see {action.ref.url or action.ref.id}."
+        case ActionState.FAILED | ActionState.EXPIRED:
+            return "It was refused, and nothing was applied."
+        case ActionState.RESERVED:
+            return "It was never sent."
+        case _:
+            return "Whether it was applied is not decided yet."
 
 
 def _replayed(action: Action) -> tuple[Outcome, RouterError | None]:
@@ -316,7 +366,7 @@ def _settled(settled: Settled) -> tuple[Outcome, RouterError | None]:
             return Outcome.SUCCEEDED, None
         case ActionState.UNKNOWN | ActionState.NEEDS_HUMAN | ActionState.SENDING:
             return Outcome.OUTCOME_UNKNOWN, settled.error
-        case ActionState.FAILED | ActionState.RESERVED:
+        case ActionState.FAILED | ActionState.RESERVED | ActionState.EXPIRED:
             return Outcome.FAILED, settled.error
         case _:
             assert_never(settled.action.state)

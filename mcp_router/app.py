@@ -1,20 +1,24 @@
 """The only wiring: makes the walks and their keepers from settings, and takes them down again."""
 
+import asyncio
 import os
 import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from mcp_router.actions import Actions
-from mcp_router.audit.log import DecisionLog
+from mcp_router.audit.log import DecisionLog, RecordStore
 from mcp_router.clock import Clock, SystemClock
 from mcp_router.desks.salesforce import SalesforceDesk
 from mcp_router.desks.zendesk import ZendeskDesk
 from mcp_router.domain.ids import Entropy
 from mcp_router.execute.judge import Judge
+from mcp_router.execute.reconciler import Pace, Reconciler
 from mcp_router.execute.targets import Desk, Targets
-from mcp_router.ledger.ledger import Ledger
+from mcp_router.ledger.ledger import ActionStore, Ledger
+from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.lookups import Lookups
 from mcp_router.policy.source import PolicySource
 from mcp_router.providers.prices import PriceBook
@@ -22,10 +26,35 @@ from mcp_router.providers.provider import Provider, open_provider
 from mcp_router.router import Router
 from mcp_router.services import Services
 from mcp_router.settings import SalesforceSettings, Settings, TokenSettings, ZendeskSettings
-from mcp_router.storage.owner import is_alive, this_process
+from mcp_router.storage.owner import this_process
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS
 from mcp_router.storage.store import Store, open_store
 from mcp_router.telemetry.metrics import Metrics
+
+Edge = TypeVar("Edge")
+
+
+def _as_it_is(edge: Edge) -> Edge:
+    """Return the edge with nothing put before it."""
+    return edge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruments:
+    """What a proof puts between the router and its edges: by default nothing.
+
+    `store` and `desk` return what stands in for the ledger's store and for each desk.
+    """
+
+    clock: Clock = field(default_factory=SystemClock)
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS
+    store: Callable[[ActionStore], ActionStore] = _as_it_is
+    records: Callable[[RecordStore], RecordStore] = _as_it_is
+    desk: Callable[[Desk], Desk] = _as_it_is
+
+
+PLAIN = Instruments()
+"""What every installation runs with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,29 +72,29 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS
+    settings: Settings, *, instruments: Instruments = PLAIN
 ) -> AsyncIterator[App]:
-    """Open the store and every target; close them when the block ends.
-
-    `busy_timeout_ms` is how long a call waits for another process that holds the database.
+    """Open the store and every target, and begin to reconcile; end it all with the block.
 
     Raises:
         StorageUnavailable: the database cannot be opened.
         PolicyRejected, UnknownPolicy: the configured policy cannot be used.
         RetryingAdapter: a desk client would send again by itself.
     """
-    clock = SystemClock()
+    clock = instruments.clock
     metrics = Metrics()
     policies = PolicySource(settings.policies)
     policies.load(settings.policy)
 
     async with AsyncExitStack() as stack:
-        store = open_store(settings.storage, busy_timeout_ms=busy_timeout_ms)
-        stack.callback(store.close)
+        store = open_store(settings.storage, busy_timeout_ms=instruments.busy_timeout_ms)
+        stack.push_async_callback(store.aclose)
         targets = await open_targets(settings, clock, stack)
+        desks = {name: instruments.desk(desk) for name, desk in targets.desks.items()}
+        targets = replace(targets, desks=desks)
         judge = Judge(policies, settings.policy, targets)
-        log = DecisionLog(store.decisions, clock, (metrics.observe,))
-        ledger = Ledger(store.actions, clock, is_alive)
+        log = DecisionLog(instruments.records(store.decisions), clock, (metrics.observe,))
+        ledger = Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s)
         lookups = Lookups(judge=judge, targets=targets, log=log, clock=clock, jitter=random.random)
         services = Services(
             router=Router(
@@ -90,6 +119,16 @@ async def open_app(
             ledger=ledger,
             log=log,
         )
+        reconciler = Reconciler(
+            ledger=ledger,
+            desks=targets.desks,
+            clock=clock,
+            entropy=os.urandom,
+            process=this_process(),
+            pace=_pace(settings.ledger),
+            board=metrics,
+        )
+        stack.push_async_callback(_end, asyncio.create_task(reconciler.run()))
         yield App(
             services=services,
             store=store,
@@ -99,6 +138,26 @@ async def open_app(
             clock=clock,
             entropy=os.urandom,
         )
+
+
+def _pace(settings: LedgerSettings) -> Pace:
+    """Return the reconciler's times."""
+    return Pace(
+        lease_s=settings.lease_s,
+        reconcile_every_s=settings.reconcile_every_s,
+        retention_s=settings.retention_days * 86_400,
+    )
+
+
+async def _end(background: "asyncio.Task[None]") -> None:
+    """Cancel the task and wait for what it may not leave half done.
+
+    A task and not a task group, which could not be left from another task than it was entered in.
+    """
+    background.cancel()
+
+    with suppress(asyncio.CancelledError):
+        await background
 
 
 async def open_targets(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Targets:

@@ -6,12 +6,13 @@ RouterError
 │   └── UnknownPolicy, UnknownDecision, UnknownAction
 ├── ConfigurationError     the operator must act; nothing was sent
 │   ├── SettingsMissing, InvalidSettings, MissingSecret, PolicyRejected
-│   └── NotConfigured, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
+│   ├── NotConfigured, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
+│   └── MissingStrategy    a tool that writes says not how a lost answer is found out about
 ├── TargetError            no target served the call
 │   ├── NoTarget, TargetsExhausted, TargetsRefused, DeadlineExceeded
 │   └── NotFound, DeskRejected, DeskUnavailable, TicketChanged
 ├── LedgerError
-│   ├── KeyConflict, LeaseLost, OutcomeUnknown, LedgerDegraded, ActionNotOpen
+│   ├── KeyConflict, ExpiredKey, LeaseLost, OutcomeUnknown, LedgerDegraded, ActionNotOpen
 │   └── IllegalTransition  a fault of the router, stopped before it was written
 ├── StorageUnavailable     the store cannot commit, is locked or is gone
 ├── FileUnusable           a file given to a command, of questions or for its output, is no good
@@ -157,6 +158,13 @@ class RetryingAdapter(ConfigurationError):
     code = "retrying_adapter"
 
 
+class MissingStrategy(ConfigurationError):
+    """A tool that writes declares no strategy for a kind of desk; it cannot be registered."""
+
+    code = "missing_strategy"
+    next_step = "Declare how each kind of desk lets its writes be repeated safely."
+
+
 class SandboxFailed(ConfigurationError):
     """The embedded servers did not come up."""
 
@@ -240,6 +248,13 @@ class KeyConflict(LedgerError):
 
     code = "key_conflict"
     next_step = "If a second action is meant, pass a new idempotency_key; else use the first one's."
+
+
+class ExpiredKey(LedgerError):
+    """The key was used so long ago that its answer is no longer kept; nothing was sent."""
+
+    code = "expired_key"
+    next_step = "Look at the desk first; if a new action is meant, pass a new idempotency_key."
 
 
 class LeaseLost(LedgerError):

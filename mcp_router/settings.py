@@ -1,7 +1,7 @@
 """`router.yaml` and the environment, checked and frozen: what this installation is made of."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +28,7 @@ from mcp_router.fields import (
     Text,
     Url,
 )
+from mcp_router.ledger_settings import LedgerSettings, read_ledger
 from mcp_router.marked_yaml import MAX_BYTES, YamlPath, parse_yaml
 from mcp_router.review import Form, Review, suggest, tell
 
@@ -98,6 +99,7 @@ class Settings:
     models: tuple[ModelTarget, ...] = ()
     tokens: tuple[TokenSettings, ...] = ()
     desks: tuple[DeskSettings, ...] = ()
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -208,6 +210,7 @@ class _RootForm(Form):
     models: dict[str, object] | None = None
     tokens: list[object] | None = None
     desks: dict[str, object] | None = None
+    ledger: dict[str, object] | None = None
 
 
 _BASE_URLS: Mapping[ProviderKind, str] = {
@@ -229,6 +232,7 @@ def _read(review: Review, folder: Path) -> Settings:
         models=tuple(_models(review)),
         tokens=tuple(_tokens(review)),
         desks=tuple(_desks(review, folder)),
+        ledger=read_ledger(review),
     )
 
 

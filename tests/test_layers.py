@@ -18,6 +18,7 @@ FLOORS = {
     # 1 config
     "environment": 1,
     "fields": 1,
+    "ledger_settings": 1,
     "marked_yaml": 1,
     "review": 1,
     "settings": 1,
@@ -65,7 +66,7 @@ SIDE_ROOM_USERS = {"cli"}  # besides tests, examples and benchmarks, which are n
 # On the ground that takes in `domain`, whose words the errors use.
 ONE_FOLDER = (
     {"errors", "clock", "canonical", "domain"},
-    {"environment", "fields", "marked_yaml", "review", "settings"},
+    {"environment", "fields", "ledger_settings", "marked_yaml", "review", "settings"},
 )
 
 # Steps between rooms of one floor, each with its reason. Everything else goes down.
@@ -82,7 +83,7 @@ SAME_FLOOR = {
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "fields", "review", "settings", "storage", "providers", "desks", "policy.draft", "tools",
+    "fields", "ledger.parcel", "ledger_settings", "review", "settings", "storage", "providers", "desks", "policy.draft", "tools",
     "serve", "sandbox",
 )  # fmt: skip
 HOMES = {

@@ -1,5 +1,6 @@
 """add_internal_note: tell colleagues, not the customer."""
 
+from mcp_router.domain.action import Strategy
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.ticket import Visibility
@@ -26,4 +27,5 @@ TOOL = Tool(
     run=run,
     effect=CommentArguments.effect,
     scope=Scope.WRITE,
+    strategies={"zendesk": Strategy.CAS_MARKER},
 )

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mcp_router.domain.action import Strategy
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.effect import Effect
@@ -62,4 +63,5 @@ TOOL = Tool(
     run=run,
     effect=CreateTicketArguments.effect,
     scope=Scope.WRITE,
+    strategies={"zendesk": Strategy.NATIVE_KEY},
 )

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from mcp_router.domain.action import Strategy
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.effect import Effect
@@ -54,4 +55,5 @@ TOOL = Tool(
     run=run,
     effect=EscalateArguments.effect,
     scope=Scope.WRITE,
+    strategies={"zendesk": Strategy.CAS_MARKER},
 )

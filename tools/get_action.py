@@ -14,11 +14,12 @@ _NEXT = {
     ActionState.RESERVED: "It was never sent: repeat the call with its idempotency_key.",
     ActionState.SENDING: "It is being sent: ask again in a few seconds.",
     ActionState.UNKNOWN: (
-        "It may have been done: repeat the call with its idempotency_key to have the desk asked, "
-        "or let a person decide."
+        "It may have been done, and the desk is asked about it in the background: ask again in a "
+        "few seconds, or repeat the call with its idempotency_key to have it asked now."
     ),
     ActionState.NEEDS_HUMAN: "A person decides about it.",
     ActionState.SUCCEEDED: "Nothing: it is done.",
+    ActionState.EXPIRED: "It was decided long ago; look at the desk for what it made.",
     ActionState.FAILED: "It was never done: correct the call and use a new idempotency_key.",
 }
 

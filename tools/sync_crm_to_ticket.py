@@ -4,6 +4,7 @@ from pydantic import Field
 
 from mcp_router.actions import Reader, Wish
 from mcp_router.canonical import digest, plain
+from mcp_router.domain.action import Strategy
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.case_mapping import external_id, update_of
@@ -58,6 +59,7 @@ TOOL = Tool(
     run=run,
     effect=SyncCaseArguments.effect,
     scope=Scope.WRITE,
+    strategies={"zendesk": Strategy.CAS_MARKER},
     destructive=True,
     idempotent=True,
 )

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from mcp_router.actions import Reader, Wish
 from mcp_router.canonical import digest, plain
+from mcp_router.domain.action import Strategy
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.case_mapping import case_of
@@ -51,6 +52,7 @@ TOOL = Tool(
     run=run,
     effect=SyncTicketArguments.effect,
     scope=Scope.WRITE,
+    strategies={"salesforce": Strategy.UNIQUE_INDEX},
     destructive=True,
     idempotent=True,
 )

@@ -1,15 +1,20 @@
 """What a tool is: arguments, result, honest annotations and one function."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from mcp_router.domain.action import Strategy
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.effect import Effect
+from mcp_router.errors import MissingStrategy
 from mcp_router.services import Services
+
+NO_STRATEGIES: Mapping[str, Strategy] = MappingProxyType({})
 
 MAX_TEXT = 65_536
 """The longest text of one field, in characters: what a ticket comment can hold."""
@@ -91,6 +96,10 @@ class AnyTool(Protocol):
         """Return what it may do to a target."""
 
     @property
+    def strategies(self) -> Mapping[str, Strategy]:
+        """Return how each kind of desk lets its writes be repeated safely; none for a reader."""
+
+    @property
     def scope(self) -> Scope:
         """Return what its caller must be allowed."""
 
@@ -126,9 +135,19 @@ class Tool(Generic[A]):
     run: Callable[[Services, Call, A], Awaitable[Result]]
     effect: Effect
     scope: Scope
+    strategies: Mapping[str, Strategy] = NO_STRATEGIES
     destructive: bool = False
     idempotent: bool = False
     open_world: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a tool that writes and says not how a lost answer is found out about.
+
+        Raises:
+            MissingStrategy: it declares no strategy for any kind of desk.
+        """
+        if self.effect is not Effect.READ and not self.strategies:
+            raise MissingStrategy(f"The tool {self.name} writes and declares no strategy.")
 
     async def serve(self, services: Services, call: Call, arguments: Arguments) -> Result:
         """Run the tool with arguments of its own model."""

@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from mcp_router.domain.action import Strategy
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.effect import Effect
@@ -72,6 +73,7 @@ TOOL = Tool(
     run=run,
     effect=UpdateTicketArguments.effect,
     scope=Scope.WRITE,
+    strategies={"zendesk": Strategy.CAS_MARKER},
     destructive=True,
     idempotent=True,
 )

@@ -6,11 +6,12 @@ from pydantic import Field
 
 from mcp_router.actions import Acted, Prepare, Reader, Wish
 from mcp_router.canonical import JsonValue, canonical_json, plain
-from mcp_router.domain.action import Action, Outcome
+from mcp_router.domain.action import Action, Outcome, Ref
 from mcp_router.domain.call import Call
 from mcp_router.domain.effect import Effect
 from mcp_router.domain.write import DeskWrite
-from mcp_router.errors import DeskRejected, KeyConflict, OutcomeUnknown
+from mcp_router.errors import DeskRejected, KeyConflict, OutcomeUnknown, RouterError
+from mcp_router.ledger.answer import Answer
 from mcp_router.ledger.keys import KeySource
 from mcp_router.services import Services
 from mcp_router.tools.tool import Arguments, CallResult, Id, Result
@@ -20,15 +21,21 @@ KEY_NOTE = (
     "happens at most once and the first result is replayed."
 )
 
+ASK_AGAIN_S = 2
+"""When to ask for a write that is under way: about as long as a desk takes for one."""
+
 _NEXT = {
     Outcome.SUCCEEDED: "Nothing: it is done.",
-    Outcome.REPLAYED: "Nothing: it was done before; this is its result.",
-    Outcome.IN_PROGRESS: "Another call is doing this now: ask get_action in a few seconds.",
+    Outcome.REPLAYED: "Nothing: it is done.",
+    Outcome.IN_PROGRESS: f"Another call is doing this now: ask get_action in {ASK_AGAIN_S} s.",
     Outcome.CONFLICT: KeyConflict.next_step,
     Outcome.FAILED: DeskRejected.next_step,
     Outcome.OUTCOME_UNKNOWN: OutcomeUnknown.next_step,
     Outcome.DRY_RUN: "Call again without dry_run to do it.",
 }
+
+
+_DECIDED = frozenset({Outcome.SUCCEEDED, Outcome.REPLAYED, Outcome.FAILED})
 
 
 class WriteArguments(Arguments):
@@ -84,11 +91,19 @@ class WriteResult(CallResult):
     target: str = Field(description="The desk.")
     ref: RefResult | None = Field(default=None, description="What it made or changed.")
     attempts: int = Field(default=0, description="How often it was sent.")
+    done_ms: int | None = Field(
+        default=None, description="When it was first decided, in epoch milliseconds."
+    )
+    ask_again_s: int | None = Field(
+        default=None, description="While it is under way: after how many seconds to ask again."
+    )
     safe_to_retry: bool = Field(
         description="Whether this call may be repeated with this idempotency_key."
     )
     next: str = Field(description="What to do now.")
-    dedupe: str = Field(description="Where the key came from: explicit, slot, heuristic, fresh.")
+    dedupe: str = Field(
+        description="Where the key came from: explicit, call, slot, heuristic, fresh."
+    )
     write: str | None = Field(default=None, description="The dry run's payload, as JSON.")
     code: str | None = Field(default=None, description="Why it was not done, if it was not.")
     message: str | None = Field(default=None, description="The same, in words.")
@@ -114,32 +129,52 @@ async def perform(services: Services, call: Call, wish: Wish) -> WriteResult:
 async def perform_prepared(services: Services, call: Call, prepare: Prepare) -> WriteResult:
     """Carry out what `prepare` makes of the desk's present state."""
     acted = await services.actions.perform(call, prepare)
-    error = acted.error
-    failed_before = acted.action.error_code if acted.action and error is None else None
+    action, error = acted.action, acted.error
+    # What is decided is told from what was kept, so that every replay says the same bytes.
+    answer = acted.answer if acted.outcome in _DECIDED else None
+    told = answer or error
     return WriteResult(
         decision_id=call.call_id,
         outcome=acted.outcome,
-        action_id=acted.action.action_id if acted.action else None,
+        action_id=action.action_id if action else None,
         idempotency_key=acted.key.text,
-        target=acted.target,
-        ref=ref_result(acted.action),
-        attempts=acted.action.attempts if acted.action else 0,
+        target=answer.target if answer else acted.target,
+        ref=_ref(answer.ref) if answer else ref_result(action),
+        attempts=answer.attempts if answer else action.attempts if action else 0,
+        done_ms=acted.answer.done_ms if acted.answer else None,
+        ask_again_s=ASK_AGAIN_S if acted.outcome is Outcome.IN_PROGRESS else None,
         safe_to_retry=_safe(acted),
-        next=error.advice if error else _NEXT[acted.outcome],
+        next=_next(acted, answer),
         dedupe=acted.key.source,
         write=_payload(acted.write) if acted.outcome is Outcome.DRY_RUN else None,
-        code=error.code if error else failed_before,
-        message=error.message if error else None,
-        retryable=error.retryable if error else None,
+        code=told.code if told else None,
+        message=told.message if told else None,
+        retryable=_retryable(answer, error),
     )
+
+
+def _next(acted: Acted, answer: Answer | None) -> str:
+    """Return what to do now."""
+    advice = answer.next if answer else acted.error.advice if acted.error else None
+    return advice or _NEXT[acted.outcome]
+
+
+def _retryable(answer: Answer | None, error: RouterError | None) -> bool | None:
+    """Return whether the same call may succeed later; what is decided stays as it is."""
+    if answer is not None:
+        return None if answer.code is None else False
+
+    return error.retryable if error else None
 
 
 def ref_result(action: Action | None) -> RefResult | None:
     """Return the action's reference as a result."""
-    if action is None or action.ref is None:
-        return None
+    return None if action is None else _ref(action.ref)
 
-    return RefResult(id=action.ref.id, url=action.ref.url)
+
+def _ref(ref: Ref | None) -> RefResult | None:
+    """Return a reference as a result."""
+    return None if ref is None else RefResult(id=ref.id, url=ref.url)
 
 
 def _safe(acted: Acted) -> bool:

@@ -15,7 +15,6 @@ from mcp_router.decide.wording import moment
 from mcp_router.domain.action import Action, ActionState, Ref
 from mcp_router.errors import UnknownAction
 from mcp_router.ledger.ledger import Ledger
-from mcp_router.storage.owner import is_alive
 from mcp_router.storage.store import open_archive, open_store
 
 
@@ -142,7 +141,7 @@ async def _resolve(storage: str, action: Action, ref: Ref | None, decided_by: st
     store = open_store(storage)
 
     try:
-        ledger = Ledger(store.actions, SystemClock(), is_alive)
+        ledger = Ledger(store.actions, SystemClock())
         return await ledger.resolve(action, ref=ref, decided_by=decided_by)
     finally:
         store.close()

@@ -10,27 +10,25 @@ The fallback law's column for writes:
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import assert_never
 
 from mcp_router.clock import Clock
-from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
+from mcp_router.domain.action import Action, ActionState, Precondition, Ref
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.write import DeskWrite
 from mcp_router.errors import (
     DeadlineExceeded,
-    DeskRejected,
-    DeskUnavailable,
+    LeaseLost,
     LedgerDegraded,
-    NotFound,
     OutcomeUnknown,
     RouterError,
     SendFailed,
     StorageUnavailable,
     TicketChanged,
 )
+from mcp_router.execute.refusal import FINAL, is_refusal, public_failure
 from mcp_router.execute.targets import Desk
 from mcp_router.ledger.ledger import Ledger
-from mcp_router.ledger.strategies import can_probe, may_resend
+from mcp_router.ledger.strategies import Recourse, can_probe, needs_version, recourse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +49,16 @@ class Settled:
     error: RouterError | None = None
 
 
+MAX_RESENDS = 2
+"""How often one call sends a write again that may have been applied; the next call may go on."""
+
+MAX_READS = 3
+"""How often a version is read that will not come to rest."""
+
+STAMP_S = 1.0
+"""After that long, a version stamp of whole seconds is of a second that is over."""
+
+
 class Delivery:
     """Sends the writes of one call and keeps the ledger true at every step."""
 
@@ -61,7 +69,9 @@ class Delivery:
         self._report = report
 
     async def deliver(self, action: Action, shipment: Shipment) -> Settled:
-        """Send a reserved action and settle it as far as that is possible now.
+        """Send an action that was never sent and settle it as far as that is possible now.
+
+        An action that is `sending` already goes to the first desk, whose name is on it.
 
         Raises:
             LeaseLost: another caller took over; its word counts.
@@ -78,14 +88,15 @@ class Delivery:
             if failure is not None:
                 action = await self._ledger.held(action)
 
-            try:
-                precondition = await desk.precondition(
-                    shipment.write, timeout_s=self._left_s(shipment)
-                )
-            except SendFailed as unread:
-                return await self._refused(action, desk.name, unread)
+            if action.state is not ActionState.SENDING:
+                try:
+                    version = await self._version(action, desk, shipment)
+                except SendFailed as unread:
+                    return await self._refused(action, desk.name, unread)
 
-            action, failure = await self._send(action, desk, shipment, precondition)
+                action = await self._start(action, desk, shipment, version)
+
+            action, failure = await self._send(action, desk, shipment)
 
             if failure is None:
                 return Settled(action=action)
@@ -93,7 +104,7 @@ class Delivery:
             if failure.evidence is not Evidence.NOT_APPLIED or failure.reason is Reason.EXISTS:
                 return await self._find_out(action, desk, shipment)
 
-            if failure.reason in _FINAL:
+            if failure.reason in FINAL:
                 break
 
         if failure is None:
@@ -126,37 +137,87 @@ class Delivery:
             ) from error
 
     async def _ask(self, action: Action, desk: Desk, shipment: Shipment) -> Settled:
-        """Ask the desk, send again only where it is safe, until decided or out of time."""
+        """Ask the desk, send again only where it is safe, until decided or out of time.
+
+        Where the desk compares versions, the version is read before the marker is looked for: a
+        version that has moved stops every send that was based on the old one, so what a later
+        probe does not find was never applied. The other way round, one could land in between.
+        """
+        sends = 0
+
         while can_probe(action.strategy):
             try:
-                found = await desk.probe(
-                    shipment.write, marker=action.marker, timeout_s=self._left_s(shipment)
-                )
+                version, found = await self._look(action, desk, shipment)
             except SendFailed:
-                break
+                return await self._give_up(action)
 
             if found is not None:
                 return Settled(action=await self._succeed(action, found))
 
-            if not may_resend(action, self._clock.now_ms()) or self._is_late(shipment):
+            step = recourse(action, version)
+
+            if step is Recourse.NEVER:
+                return await self._changed(action)
+
+            if step is Recourse.PERSON:
                 break
 
-            action, failure = await self._send(action, desk, shipment, action.precondition)
+            if self._is_late(shipment) or not _goes_on(step, action, sends):
+                return await self._give_up(action)
+
+            if step is Recourse.WAIT:
+                await self._clock.sleep(STAMP_S)
+                continue
+
+            sends += 1
+            action = await self._start(action, desk, shipment, action.precondition)
+            action, failure = await self._send(action, desk, shipment)
 
             if failure is None:
                 return Settled(action=action)
 
             action = await self._doubt(action)
 
-            # Only a version that this very write was based on says something of the first send.
-            # Elsewhere a 409 may mean that the first one is under way.
-            if failure.reason is Reason.CHANGED and action.strategy is Strategy.CAS_MARKER:
-                return await self._changed(action, desk, shipment)
+            if is_refusal(failure):
+                # This send was refused; the one before it may still have been applied.
+                return await self._give_up(action)
 
-            if failure.evidence is Evidence.NOT_APPLIED and failure.reason is not Reason.EXISTS:
-                break  # this send was refused, but the one before it may still have been applied
+        return await self._to_person(action)
 
-        return await self._give_up(action)
+    async def _look(
+        self, action: Action, desk: Desk, shipment: Shipment
+    ) -> tuple[Precondition | None, Ref | None]:
+        """Return what the desk knows of the write now: the version, then what it has made."""
+        version = None
+
+        if needs_version(action.strategy):
+            version = await desk.precondition(shipment.write, timeout_s=self._left_s(shipment))
+
+        found = await desk.probe(
+            shipment.write, marker=action.marker, timeout_s=self._left_s(shipment)
+        )
+        return version, found
+
+    async def _version(self, action: Action, desk: Desk, shipment: Shipment) -> Precondition | None:
+        """Return the version that a first send is based on, where the desk compares one.
+
+        A version of this very second is waited out: somebody else's change could carry the same
+        stamp and be overwritten. Where an object never comes to rest, the last one has to do.
+        """
+        version = None
+
+        if not needs_version(desk.strategy(shipment.write)):
+            return version
+
+        for _ in range(MAX_READS):
+            version = await desk.precondition(shipment.write, timeout_s=self._left_s(shipment))
+
+            if version is None or version.settled or self._is_late(shipment):
+                break
+
+            await self._clock.sleep(STAMP_S)
+
+        return version
 
     async def _doubt(self, action: Action) -> Action:
         """Note that what was sent may have been applied."""
@@ -165,54 +226,33 @@ class Delivery:
 
         return action
 
-    async def _changed(self, action: Action, desk: Desk, shipment: Shipment) -> Settled:
-        """Decide a resend that met another version: ours landed, or it never can.
-
-        The version is read first. Once it has moved, no send that was based on the old one can
-        land, so what the probe does not find then was never applied. A 409 alone proves less:
-        a desk may give it for other reasons while the first send is still under way.
-        """
-        try:
-            version = await desk.precondition(shipment.write, timeout_s=self._left_s(shipment))
-            found = await desk.probe(
-                shipment.write, marker=action.marker, timeout_s=self._left_s(shipment)
-            )
-        except SendFailed:
-            return await self._give_up(action)
-
-        if found is not None:
-            return Settled(action=await self._succeed(action, found))
-
-        held = action.precondition
-
-        if held is None or version is None or version.stamp == held.stamp:
-            return await self._give_up(action)
-
-        error = TicketChanged("Somebody else changed the ticket first; nothing was applied.")
-        return Settled(action=await self._ledger.failed(action, error.code), error=error)
-
-    async def _send(
+    async def _start(
         self, action: Action, desk: Desk, shipment: Shipment, precondition: Precondition | None
-    ) -> tuple[Action, SendFailed | None]:
-        """Put `sending` on disk and send once; a failure leaves the action `sending`.
+    ) -> Action:
+        """Put `sending` on disk.
 
         Each desk of a pool has its own way of telling a write apart from its repetition; a write
         that may be at a desk already keeps the one under which it was sent.
         """
         first = action.state is ActionState.RESERVED
-        action = await self._ledger.sending(
+        return await self._ledger.sending(
             action,
             target=desk.name,
             strategy=desk.strategy(shipment.write) if first else action.strategy,
             precondition=precondition,
         )
+
+    async def _send(
+        self, action: Action, desk: Desk, shipment: Shipment
+    ) -> tuple[Action, SendFailed | None]:
+        """Send once what is `sending` on disk; a failure leaves the action `sending`."""
         started_s = self._clock.monotonic_s()
 
         try:
             ref = await desk.write(
                 shipment.write,
                 marker=action.marker,
-                precondition=precondition,
+                precondition=action.precondition,
                 timeout_s=self._left_s(shipment),
             )
         except SendFailed as failure:
@@ -223,9 +263,17 @@ class Delivery:
         return await self._succeed(action, ref), None
 
     async def _succeed(self, action: Action, ref: Ref) -> Action:
-        """Settle as applied."""
+        """Settle as applied, also where another caller has taken over in the meantime."""
         try:
-            return await self._ledger.succeeded(action, ref)
+            try:
+                return await self._ledger.succeeded(action, ref)
+            except LeaseLost:
+                settled = await self._ledger.witnessed(action, ref)
+
+                if settled is None:
+                    raise
+
+                return settled
         except StorageUnavailable as error:
             raise LedgerDegraded(
                 "The desk applied the write; the ledger cannot note it."
@@ -233,15 +281,29 @@ class Delivery:
 
     async def _refused(self, action: Action, target: str, failure: SendFailed) -> Settled:
         """Settle a write that was never applied: for good, or free for a later try."""
-        error = _public(failure, target)
+        error = public_failure(failure, target)
 
-        if failure.reason in _FINAL:
-            return Settled(action=await self._ledger.failed(action, error.code), error=error)
+        if failure.reason in FINAL:
+            return Settled(action=await self._ledger.failed(action, error), error=error)
 
         return Settled(action=await self._ledger.released(action, error.code), error=error)
 
+    async def _changed(self, action: Action) -> Settled:
+        """Settle a write whose version is gone: it was not applied and never can be."""
+        error = TicketChanged("Somebody else changed the ticket first; nothing was applied.")
+        return Settled(action=await self._ledger.failed(action, error), error=error)
+
+    async def _to_person(self, action: Action) -> Settled:
+        """Leave the action to a person: no further question to the desk can decide it."""
+        return Settled(
+            action=await self._ledger.handed_over(action),
+            error=OutcomeUnknown(
+                "The desk may have applied this write and has no way to tell; a person decides."
+            ),
+        )
+
     async def _give_up(self, action: Action) -> Settled:
-        """Leave the action unknown and visible; the next caller or a person goes on."""
+        """Leave the action unknown and visible; the next caller or the reconciler goes on."""
         return Settled(
             action=await self._ledger.let_go(action),
             error=OutcomeUnknown("The desk may have applied this write and cannot say so now."),
@@ -271,41 +333,9 @@ class Delivery:
         )
 
 
-# The desk has read the request and will never take it as it is.
-_FINAL = frozenset({Reason.REJECTED, Reason.NOT_FOUND, Reason.CHANGED})
+def _goes_on(step: Recourse, action: Action, sends: int) -> bool:
+    """Return whether this call itself takes the next step, or leaves it to a later one."""
+    if step is Recourse.WAIT:
+        return needs_version(action.strategy)  # a version's second ends soon, a window does not
 
-
-def _public(failure: SendFailed, target: str) -> RouterError:
-    """Return the coded error for a write that was not applied."""
-    match failure.reason:
-        case Reason.NOT_FOUND:
-            return NotFound("The desk has nothing with that id.")
-        case Reason.CHANGED:
-            return TicketChanged("Somebody else changed the ticket first; nothing was applied.")
-        case Reason.REJECTED | Reason.EXISTS:
-            return DeskRejected(f"{target} refused the request as it is ({failure.status}).")
-        case Reason.UNAUTHORIZED:
-            return DeskUnavailable(
-                f"{target} does not accept the configured credentials, or is not set up for this.",
-                next_step="The operator corrects that; `mcp-router doctor` names the cause.",
-            )
-        case Reason.RATE_LIMITED | Reason.QUOTA:
-            wait = f"; it asks for {failure.retry_after_s:.0f} s" if failure.retry_after_s else ""
-            return DeskUnavailable(f"{target} takes no more requests at the moment{wait}.")
-        case Reason.REDIRECTED:
-            return DeskUnavailable(
-                f"{target} answered with a redirect, which a write never follows."
-            )
-        case (
-            Reason.OK
-            | Reason.REFUSED
-            | Reason.TIMEOUT
-            | Reason.RESET
-            | Reason.SERVER_ERROR
-            | Reason.GARBLED
-            | Reason.OVER_BUDGET
-            | Reason.CANCELLED
-        ):
-            return DeskUnavailable(f"{target} cannot be reached now.")
-        case _:
-            assert_never(failure.reason)
+    return sends < MAX_RESENDS

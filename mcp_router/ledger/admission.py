@@ -1,10 +1,12 @@
 """What a call meets under its key: pure rules, run inside the storage's transaction."""
 
-from collections.abc import Callable
 from enum import StrEnum
 
 from mcp_router.domain.action import Action, ActionState
 from mcp_router.ledger import machine
+
+ASKABLE = frozenset({ActionState.SENDING, ActionState.UNKNOWN})
+"""What may have been applied, and can still be found out about without a person."""
 
 
 class Admission(StrEnum):
@@ -14,6 +16,7 @@ class Admission(StrEnum):
     RECONCILE = "reconcile"  # the action is mine and may have been applied
     REPLAY = "replay"  # it is decided: answer with what is known
     CONFLICT = "conflict"  # the key was used for something else
+    EXPIRED = "expired"  # the key was used so long ago that its answer is gone
     IN_PROGRESS = "in_progress"  # another caller is at it
     WAITS_FOR_PERSON = "waits_for_person"
 
@@ -23,14 +26,7 @@ def same_intent(existing: Action, wanted: Action) -> bool:
     return existing.tool == wanted.tool and existing.fingerprint == wanted.fingerprint
 
 
-def is_held(action: Action, *, now_ms: int, is_alive: Callable[[str], bool]) -> bool:
-    """Return whether an owner is at it: while its process lives and its lease runs."""
-    return bool(action.owner) and now_ms < action.lease_until_ms and is_alive(action.owner or "")
-
-
-def judge(
-    existing: Action, wanted: Action, *, now_ms: int, is_alive: Callable[[str], bool]
-) -> Action:
+def judge(existing: Action, wanted: Action, *, held: bool, now_ms: int) -> Action:
     """Return `existing` under the owner of `wanted` if nobody holds it any more, else as it is.
 
     The new owner may reconcile what was sent, never send it blindly.
@@ -38,22 +34,17 @@ def judge(
     if not same_intent(existing, wanted):
         return existing
 
-    if existing.state not in (ActionState.RESERVED, ActionState.SENDING, ActionState.UNKNOWN):
+    if held or existing.state not in ASKABLE | {ActionState.RESERVED}:
         return existing
 
-    if is_held(existing, now_ms=now_ms, is_alive=is_alive):
-        return existing
-
-    return machine.take(
-        existing,
-        owner=wanted.owner or "",
-        lease_until_ms=wanted.lease_until_ms,
-        now_ms=now_ms,
-    )
+    return machine.take(existing, owner=wanted.owner or "", now_ms=now_ms)
 
 
 def admit(row: Action, wanted: Action) -> Admission:
     """Return what the caller who wants `wanted` may do, given the row after `judge`."""
+    if row.state is ActionState.EXPIRED:
+        return Admission.EXPIRED
+
     if not same_intent(row, wanted):
         return Admission.CONFLICT
 
@@ -66,4 +57,6 @@ def admit(row: Action, wanted: Action) -> Admission:
     if row.owner != wanted.owner:
         return Admission.IN_PROGRESS
 
-    return Admission.PROCEED if row.state is ActionState.RESERVED else Admission.RECONCILE
+    # A row of our own making may stand at `sending` before anything has left.
+    fresh = row.action_id == wanted.action_id or row.state is ActionState.RESERVED
+    return Admission.PROCEED if fresh else Admission.RECONCILE

@@ -18,6 +18,7 @@ class KeySource(StrEnum):
     """Where a key came from, and so how far it may be trusted."""
 
     EXPLICIT = "explicit"  # the host named it
+    CALL = "call"  # this one tool call of this run, by an id that the host promises to repeat
     SLOT = "slot"  # one write of this tool to this object in this run
     HEURISTIC = "heuristic"  # same arguments within ten minutes; nothing better was said
     FRESH = "fresh"  # a write that may be repeated: nothing to guard against
@@ -46,6 +47,7 @@ class Intention:
     object_id: str | None
     run_id: str | None
     fingerprint: str
+    host_call_id: str | None = None
 
 
 def fingerprint(tool: str, arguments: JsonValue) -> str:
@@ -54,13 +56,17 @@ def fingerprint(tool: str, arguments: JsonValue) -> str:
 
 
 def choose_key(explicit: str | None, intention: Intention, now_ms: int, fresh: str) -> Key:
-    """Return the strongest key that the call allows: explicit, slot of the run, heuristic.
+    """Return the strongest key that the call allows: explicit, call, slot of the run, heuristic.
 
     A write that may be repeated gets `fresh`, a key of its own, where nothing names it: a second
     one within ten minutes is meant, because the object may have changed in between.
     """
     if explicit is not None:
         return Key(text=explicit, source=KeySource.EXPLICIT)
+
+    if intention.run_id is not None and intention.host_call_id is not None:
+        parts: list[JsonValue] = [intention.run_id, intention.host_call_id]
+        return Key(text=_hash("call", intention, parts), source=KeySource.CALL)
 
     if intention.run_id is not None:
         return Key(text=_hash("slot", intention, [intention.run_id]), source=KeySource.SLOT)

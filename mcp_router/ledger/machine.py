@@ -2,39 +2,19 @@
 
     reserved -> sending -> succeeded | failed | unknown
     unknown  -> sending (same key or precondition) | succeeded | failed | needs_human
-    needs_human -> succeeded | failed (by a person)
+    needs_human -> succeeded | failed (by a person, or by the desk's own late word)
 
-`sending -> reserved` needs proof that nothing was applied. Nothing leaves a terminal state.
+`sending -> reserved` needs proof that nothing was applied. A terminal state only ever expires.
+The arrows themselves are `domain.action.ARROWS`, which every store refuses to leave as well.
 """
 
 from dataclasses import replace
 
-from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
+from mcp_router.domain.action import ARROWS, Action, ActionState, Precondition, Ref, Strategy
 from mcp_router.errors import IllegalTransition
 
-_NEXT: dict[ActionState, frozenset[ActionState]] = {
-    ActionState.RESERVED: frozenset(
-        {ActionState.RESERVED, ActionState.SENDING, ActionState.FAILED}
-    ),
-    ActionState.SENDING: frozenset(
-        {ActionState.RESERVED, ActionState.UNKNOWN, ActionState.SUCCEEDED, ActionState.FAILED}
-    ),
-    ActionState.UNKNOWN: frozenset(
-        {
-            ActionState.SENDING,
-            ActionState.UNKNOWN,
-            ActionState.NEEDS_HUMAN,
-            ActionState.SUCCEEDED,
-            ActionState.FAILED,
-        }
-    ),
-    ActionState.NEEDS_HUMAN: frozenset({ActionState.SUCCEEDED, ActionState.FAILED}),
-    ActionState.SUCCEEDED: frozenset(),
-    ActionState.FAILED: frozenset(),
-}
 
-
-def take(action: Action, *, owner: str, lease_until_ms: int, now_ms: int) -> Action:
+def take(action: Action, *, owner: str, now_ms: int) -> Action:
     """Return the action under a new owner and a higher fence.
 
     What its former owner was sending has an unknown outcome from now on; what was only reserved
@@ -42,7 +22,7 @@ def take(action: Action, *, owner: str, lease_until_ms: int, now_ms: int) -> Act
     """
     sent = action.state is not ActionState.RESERVED
     moved = _to(action, ActionState.UNKNOWN if sent else ActionState.RESERVED, now_ms)
-    return replace(moved, owner=owner, lease_until_ms=lease_until_ms, fence=action.fence + 1)
+    return replace(moved, owner=owner, fence=action.fence + 1)
 
 
 def start(
@@ -63,6 +43,7 @@ def start(
         strategy=strategy,
         precondition=precondition,
         attempts=action.attempts + 1,
+        sent_ago_ms=action.sent_ago_ms or 0,
     )
 
 
@@ -86,12 +67,27 @@ def hold(action: Action, *, now_ms: int) -> Action:
 def release(action: Action, *, error_code: str, now_ms: int) -> Action:
     """Return the action as free for the next caller: it was proved that nothing was applied."""
     free = _to(action, ActionState.RESERVED, now_ms)
-    return replace(free, error_code=error_code, owner=None, lease_until_ms=0, precondition=None)
+    return replace(free, error_code=error_code, owner=None, precondition=None)
 
 
 def lose(action: Action, *, error_code: str, now_ms: int) -> Action:
     """Return the action as one that may have been applied."""
     return replace(_to(action, ActionState.UNKNOWN, now_ms), error_code=error_code)
+
+
+def leave(action: Action, *, error_code: str, now_ms: int) -> Action:
+    """Return the action as nobody's, for whoever asks next: its owner's call is over.
+
+    What was being sent may have been applied; what was only reserved never was.
+    """
+    sent = action.state is not ActionState.RESERVED
+    left = _to(action, ActionState.UNKNOWN if sent else ActionState.RESERVED, now_ms)
+    return replace(left, owner=None, error_code=action.error_code or error_code)
+
+
+def hand_over(action: Action, *, now_ms: int) -> Action:
+    """Return an unknown action as a person's to decide: the desk gives no way to know."""
+    return replace(_to(action, ActionState.NEEDS_HUMAN, now_ms), owner=None)
 
 
 def resolve(action: Action, *, ref: Ref | None, decided_by: str, now_ms: int) -> Action:
@@ -107,18 +103,13 @@ def resolve(action: Action, *, ref: Ref | None, decided_by: str, now_ms: int) ->
     )
 
 
-def let_go(action: Action, *, now_ms: int) -> Action:
-    """Return an unknown action as nobody's, so that the next caller may reconcile it."""
-    return replace(_to(action, ActionState.UNKNOWN, now_ms), owner=None, lease_until_ms=0)
-
-
 def _to(action: Action, state: ActionState, now_ms: int) -> Action:
     """Return the action in `state`.
 
     Raises:
         IllegalTransition: the machine has no such arrow.
     """
-    if state not in _NEXT[action.state]:
+    if state not in ARROWS[action.state]:
         raise IllegalTransition(f"An action cannot go from {action.state} to {state}.")
 
     return replace(action, state=state, updated_ms=now_ms)

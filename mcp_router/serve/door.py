@@ -26,10 +26,11 @@ from mcp_router.tools.writing import WriteArguments
 
 KEY_META = "dev.mcp-router/idempotency-key"
 RUN_META = "dev.mcp-router/run-id"
+CALL_META = "dev.mcp-router/call-id"
 KEY_HEADER = "idempotency-key"
 MAX_KEY = 255
 
-_RUN_ID = re.compile(f"{ID_CHARACTERS}{{1,{MAX_ID}}}")
+_ID = re.compile(f"{ID_CHARACTERS}{{1,{MAX_ID}}}")
 
 _logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Door:
             received_ms=now_ms,
             client=client,
             run_id=_named(meta.get(RUN_META)),
+            host_call_id=_named(meta.get(CALL_META)),
             idempotency_key=_named(headers.get(KEY_HEADER) if key is None else key),
         )
 
@@ -100,15 +102,16 @@ class Door:
         if call.idempotency_key is not None and not 0 < len(call.idempotency_key) <= MAX_KEY:
             raise InvalidArguments(f"idempotency_key: text of 1 to {MAX_KEY} characters.")
 
-        if call.run_id is not None and not _RUN_ID.fullmatch(call.run_id):
-            raise InvalidArguments(f"run_id: an id of 1 to {MAX_ID} characters.")
+        for name, given in (("run_id", call.run_id), (CALL_META, call.host_call_id)):
+            if given is not None and not _ID.fullmatch(given):
+                raise InvalidArguments(f"{name}: an id of 1 to {MAX_ID} characters.")
 
         return parse(tool, raw)
 
     async def _refuse(self, call: Call, refused: RouterError) -> CallToolResult:
         """Record a refused call and say why it was refused."""
         # What names this call may be the very thing that is wrong with it: none of it is kept.
-        unnamed = replace(call, run_id=None, idempotency_key=None)
+        unnamed = replace(call, run_id=None, host_call_id=None, idempotency_key=None)
 
         try:
             await self._app.services.log.refuse(unnamed, refused)

@@ -22,7 +22,7 @@ from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Caller, trusted_caller
 from mcp_router.domain.effect import Effect
 from mcp_router.serve.auth import caller_of
-from mcp_router.serve.door import KEY_META, RUN_META, Door
+from mcp_router.serve.door import CALL_META, KEY_META, RUN_META, Door
 from mcp_router.tools.registry import REGISTRY
 from mcp_router.tools.tool import AnyTool
 
@@ -74,7 +74,7 @@ class RouterExtension(Extension):
 
     def settings(self) -> dict[str, Any]:
         """Return what is advertised under the server's capabilities."""
-        return {"keyMeta": KEY_META, "runMeta": RUN_META}
+        return {"keyMeta": KEY_META, "runMeta": RUN_META, "callMeta": CALL_META}
 
     async def intercept_tool_call(
         self,

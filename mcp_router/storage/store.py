@@ -25,6 +25,10 @@ class Store:
         """Finish what was accepted and close the database."""
         self.database.close()
 
+    async def aclose(self) -> None:
+        """Finish what was accepted and close the database."""
+        self.close()
+
 
 def open_store(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Store:
     """Open the database of a storage URL for a server.

@@ -4,18 +4,24 @@ import math
 import threading
 from collections import Counter
 
+from mcp_router.domain.action import ActionState
+from mcp_router.domain.attempt import Attempt
 from mcp_router.domain.record import Record
 
 CALLS = "mcp_router_calls_total"
 ATTEMPTS = "mcp_router_attempts_total"
 COST = "mcp_router_cost_usd_total"
 LATENCY = "mcp_router_call_latency_seconds"
+UNDECIDED = "mcp_router_actions_undecided"
+RECONCILED = "mcp_router_actions_reconciled_total"
 
 HELP = {
     CALLS: ("counter", "Calls by tool and outcome."),
     ATTEMPTS: ("counter", "Sends to targets, by target and reason."),
     COST: ("counter", "What completions cost, by target."),
     LATENCY: ("histogram", "Time from a call's arrival to its record, by tool."),
+    UNDECIDED: ("gauge", "Actions that are not decided now, by target and state."),
+    RECONCILED: ("counter", "Actions looked at in the background, by target and new state."),
 }
 
 BUCKETS_S = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, math.inf)
@@ -56,6 +62,7 @@ class Metrics:
         self._values: Counter[tuple[str, _Labels]] = Counter()
         self._micro: Counter[_Labels] = Counter()
         self._latency: dict[str, _Latency] = {}
+        self._undecided: dict[_Labels, int] = {}
         self._lock = threading.Lock()
 
     def observe(self, record: Record) -> None:
@@ -69,12 +76,32 @@ class Metrics:
                 self._values[ATTEMPTS, (target, ("reason", attempt.reason))] += 1
                 self._micro[(target,)] += attempt.cost_microusd
 
+    def attempted(self, attempt: Attempt) -> None:
+        """Count one send that no call made."""
+        with self._lock:
+            labels = (("target", attempt.target), ("reason", attempt.reason))
+            self._values[ATTEMPTS, labels] += 1
+
+    def reconciled(self, target: str, state: ActionState) -> None:
+        """Count one action that the reconciler has looked at."""
+        with self._lock:
+            self._values[RECONCILED, (("target", target), ("state", state))] += 1
+
+    def undecided(self, counts: tuple[tuple[str, ActionState, int], ...]) -> None:
+        """Show how many actions of each target and state are open; one that is gone shows 0."""
+        with self._lock:
+            self._undecided = dict.fromkeys(self._undecided, 0)
+
+            for target, state, number in counts:
+                self._undecided[("target", target), ("state", state)] = number
+
     def text(self) -> str:
         """Return everything in Prometheus' text format, version 0.0.4."""
         with self._lock:
             samples = sorted(
                 [
                     *((name, labels, str(value)) for (name, labels), value in self._values.items()),
+                    *((UNDECIDED, *one) for one in _numbers(self._undecided)),
                     *(
                         (COST, labels, f"{value / 1e6:.6f}")
                         for labels, value in self._micro.items()
@@ -97,6 +124,11 @@ class Metrics:
             ]
 
         return "\n".join(lines) + "\n"
+
+
+def _numbers(values: dict[_Labels, int]) -> list[tuple[_Labels, str]]:
+    """Return labels and values as the format writes them."""
+    return [(labels, str(value)) for labels, value in values.items()]
 
 
 def _bound(bound_s: float) -> str:
