@@ -144,7 +144,7 @@ async def _resolve(storage: str, action: Action, ref: Ref | None, decided_by: st
         ledger = Ledger(store.actions, SystemClock())
         return await ledger.resolve(action, ref=ref, decided_by=decided_by)
     finally:
-        store.close()
+        await store.aclose()
 
 
 def _row(action: Action) -> dict[str, object]:

@@ -26,9 +26,14 @@ from mcp_router.errors import (
 from mcp_router.policy.source import PolicySource
 from mcp_router.providers.prices import PriceBook
 from mcp_router.settings import DeskSettings, ProviderSettings, Settings
-from mcp_router.storage.store import open_store
+from mcp_router.storage.store import SQLITE, open_store
 
 _logger = logging.getLogger(__name__)
+
+_FILE_ADVICE = (
+    "Check that the folder of `storage` in router.yaml can be written and its disk has room, or "
+    "end the program that locks the file."
+)
 
 
 class State(StrEnum):
@@ -83,15 +88,13 @@ async def _storage(url: str) -> Finding:
         try:
             await store.database.check()
         finally:
-            store.close()
+            await store.aclose()
     except RouterError as error:
-        advice = (
-            "Check that the folder of `storage` in router.yaml can be written and its disk has "
-            "room, or end the program that locks the file."
-        )
-        return replace(_failed(part, error), next=advice)
+        found = _failed(part, error)
+        # A database behind a connection says by itself what to do about it.
+        return replace(found, next=_FILE_ADVICE) if url.startswith(SQLITE) else found
 
-    return Finding(part=part, state=State.OK, said="the database can be written")
+    return Finding(part=part, state=State.OK, said=f"{store.place} can be written")
 
 
 def _policy(settings: Settings) -> Iterator[Finding]:

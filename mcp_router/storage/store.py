@@ -1,65 +1,120 @@
 """The one place that maps a storage URL to a store."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from mcp_router.errors import InvalidSettings
 from mcp_router.storage.owner import ThisHost
+from mcp_router.storage.postgres.extra import require_extra
 from mcp_router.storage.sqlite.actions import ActionTable
-from mcp_router.storage.sqlite.archive import Archive
+from mcp_router.storage.sqlite.archive import Archive as SqliteArchive
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
 
+if TYPE_CHECKING:
+    # Their driver is an extra: where it is missing, these names are known to nobody but mypy.
+    from mcp_router.storage.postgres.actions import ActionTable as PostgresActions
+    from mcp_router.storage.postgres.archive import Archive as PostgresArchive
+    from mcp_router.storage.postgres.database import Database as PostgresDatabase
+    from mcp_router.storage.postgres.decisions import DecisionTable as PostgresDecisions
+
 SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
+
+Archive: TypeAlias = "SqliteArchive | PostgresArchive"
+"""What reads a store from outside; each kind has the same methods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The tables of one open database."""
+    """The tables of one open database; `place` says which one in words, never with a password."""
 
-    database: Database
-    actions: ActionTable
-    decisions: DecisionTable
-
-    def close(self) -> None:
-        """Finish what was accepted and close the database."""
-        self.database.close()
+    place: str
+    database: "Database | PostgresDatabase"
+    actions: "ActionTable | PostgresActions"
+    decisions: "DecisionTable | PostgresDecisions"
+    closing: Callable[[], Awaitable[None]]
 
     async def aclose(self) -> None:
         """Finish what was accepted and close the database."""
-        self.close()
+        await self.closing()
 
 
 def open_store(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Store:
-    """Open the database of a storage URL for a server.
+    """Open the database of a storage URL for a server, inside the event loop that will use it.
 
-    `busy_timeout_ms` is how long a call waits for another process that holds the database.
+    `busy_timeout_ms` is how long a call waits for another process that holds a SQLite file. A
+    PostgreSQL database is connected to when it is first used, and again after a loss.
 
     Raises:
-        InvalidSettings: the URL names no kind of store that is supported.
-        StorageUnavailable: the database cannot be opened.
+        InvalidSettings: the URL names no kind of store that is supported, or its driver is missing.
+        StorageUnavailable: the file cannot be opened.
     """
-    database = Database(_path(url), busy_timeout_ms=busy_timeout_ms)
+    if url.startswith(POSTGRES):
+        return _open_postgres(url)
+
+    path = _path(url)
+    database = Database(path, busy_timeout_ms=busy_timeout_ms)
+
+    async def close() -> None:
+        database.close()
+
     return Store(
+        place=f"the SQLite file {path}",
         database=database,
         actions=ActionTable(database, ThisHost()),
         decisions=DecisionTable(database),
+        closing=close,
     )
 
 
 def open_archive(url: str) -> Archive:
-    """Open the database of a storage URL for reading, beside a server that may be running.
+    """Open the database of a storage URL for reading, beside servers that may be running.
 
     Raises:
-        InvalidSettings: the URL names no kind of store that is supported.
+        InvalidSettings: the URL names no kind of store that is supported, or its driver is missing.
         StorageUnavailable: there is no such database.
     """
-    return Archive(_path(url))
+    if not url.startswith(POSTGRES):
+        return SqliteArchive(_path(url))
+
+    require_extra()
+    from mcp_router.storage.postgres.archive import Archive  # noqa: PLC0415  # an extra
+
+    return Archive(url)
+
+
+def _open_postgres(url: str) -> Store:
+    """Return the tables of a PostgreSQL database."""
+    require_extra()
+    from mcp_router.storage.postgres.actions import ActionTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.database import Database  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.decisions import DecisionTable  # noqa: PLC0415  # an extra
+
+    database = Database(url)
+    actions, decisions = ActionTable(database), DecisionTable(database)
+
+    async def close() -> None:
+        await actions.aclose()
+        await decisions.aclose()
+        await database.aclose()
+
+    return Store(
+        place=database.place,
+        database=database,
+        actions=actions,
+        decisions=decisions,
+        closing=close,
+    )
 
 
 def _path(url: str) -> Path:
     """Return the file of a sqlite URL."""
     if not url.startswith(SQLITE):
-        raise InvalidSettings("storage: expected a URL of the form sqlite:///path/to/router.db.")
+        raise InvalidSettings(
+            "storage: expected sqlite:///path/to/router.db or postgresql://user@host/database."
+        )
 
     return Path(url.removeprefix(SQLITE))

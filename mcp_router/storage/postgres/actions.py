@@ -1,77 +1,46 @@
 """The ledger's table; its events are written by the database itself, in the same transaction.
 
-Every write is one statement in a transaction of its own, guarded by what it was decided from:
-no lock is held while the network is waited for, and a repetition after a lost connection cannot
-apply twice.
+Every write is one statement guarded by what it was decided from: no lock is held while the
+network is waited for, and a repetition after a lost connection cannot apply twice. Claims and
+changes that come at the same time share a statement and its commit.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TypeAlias, TypeVar
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import psycopg
-from psycopg.rows import DictRow
 
-from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
-from mcp_router.errors import IllegalTransition, StorageUnavailable
+from mcp_router.domain.action import Action, ActionState
+from mcp_router.errors import IllegalTransition, InvalidArguments, RouterError
+from mcp_router.storage.postgres import rows
+from mcp_router.storage.postgres.claims import (
+    Claim,
+    Found,
+    Judge,
+    insert,
+    insert_again,
+    refused,
+    settle,
+    take,
+)
 from mcp_router.storage.postgres.database import Connection, Database, Job
+from mcp_router.storage.postgres.writer import Writer
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 T = TypeVar("T")
 
-_MAX_ROUNDS = 20  # each lost round means that another caller has moved the row
+_WORKERS = 2  # while one batch is being flushed, the server works on the next one
 
-_IDENTITY = (
-    "tenant, key, action_id, principal, tool, fingerprint, arguments, write, created_ms, marker, "
-    "run_id, object_id"
-)
-_STANDING = (
-    "target, strategy, state, updated_ms, attempts, fence, owner, stamp, stamp_settled, ref_id, "
-    "ref_url, error_code, decided_by"
-)
-COLUMNS = f"{_IDENTITY}, {_STANDING}, answer, lease_until_ms"
 
-_MARKS = ", ".join(["%s"] * len(f"{_IDENTITY}, {_STANDING}, answer".split(", ")))
-_SETS = ", ".join(f"{name} = %s" for name in _STANDING.split(", "))
-_LEASE = "CASE WHEN %s::text IS NULL THEN 0 ELSE mcp_router_now_ms() + %s END"
-_HELD = "(owner IS NOT NULL AND lease_until_ms > mcp_router_now_ms())"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A row as it is believed to be, and as it shall be."""
 
-_LOOK = (
-    f"SELECT {COLUMNS}, {_HELD} AS held FROM actions "  # noqa: S608  # every word stands above
-    "WHERE tenant = %s AND key = %s"
-)
-_INSERT = f"""
-    INSERT INTO actions ({_IDENTITY}, {_STANDING}, answer, lease_until_ms, stored_ms)
-    VALUES ({_MARKS}, {_LEASE}, mcp_router_now_ms())
-    ON CONFLICT (tenant, key) DO NOTHING RETURNING lease_until_ms
-"""  # noqa: S608  # every word of it stands above
-_TAKE = f"""
-    UPDATE actions SET {_SETS}, lease_until_ms = {_LEASE}, stored_ms = mcp_router_now_ms()
-    WHERE tenant = %s AND key = %s AND state = %s AND fence = %s AND attempts = %s
-        AND updated_ms = %s AND owner IS NOT DISTINCT FROM %s AND lease_until_ms = %s
-    RETURNING lease_until_ms
-"""  # noqa: S608  # every word of it stands above
-_CHANGE = f"""
-    UPDATE actions SET {_SETS}, stored_ms = mcp_router_now_ms(),
-        lease_until_ms = CASE WHEN %s::text IS NULL THEN 0 ELSE lease_until_ms END
-    WHERE tenant = %s AND key = %s AND state = %s AND fence = %s
-"""  # noqa: S608  # every word of it stands above
-_RENEW = """
-    UPDATE actions SET lease_until_ms = mcp_router_now_ms() + %s
-    WHERE owner COLLATE "C" >= %s AND owner COLLATE "C" < %s
-        AND state NOT IN ('succeeded', 'failed', 'expired')
-"""
-_EXPIRE = """
-    UPDATE actions SET state = 'expired', arguments = '', write = '', answer = NULL,
-        updated_ms = mcp_router_now_ms(), stored_ms = mcp_router_now_ms()
-    WHERE (tenant, key) IN (
-        SELECT tenant, key FROM actions
-        WHERE state IN ('succeeded', 'failed') AND stored_ms <= mcp_router_now_ms() - %s
-        ORDER BY stored_ms LIMIT %s FOR UPDATE SKIP LOCKED
-    )
-"""
-
-Judge: TypeAlias = Callable[[Action, bool], Action]
-Value: TypeAlias = str | int | bool | None
+    old: Action
+    new: Action
 
 
 class ActionTable:
@@ -80,26 +49,54 @@ class ActionTable:
     def __init__(self, database: Database) -> None:
         """Use the tables in `database`."""
         self._database = database
+        self._claims: Writer[Claim, Found | None] = Writer(
+            self._insert_all, lambda one: (one.wanted.tenant, one.wanted.key), workers=_WORKERS
+        )
+        self._changes: Writer[_Change, bool] = Writer(
+            self._change_all, lambda one: (one.old.tenant, one.old.key), workers=_WORKERS
+        )
 
-    async def claim(self, wanted: Action, judge: Judge, lease_s: float) -> Action:
+    async def claim(
+        self,
+        wanted: Action,
+        judge: Judge,
+        lease_s: float,
+        *,
+        twins: tuple[str, ...] = (),
+        since_ms: int = 0,
+    ) -> Action:
         """Insert `wanted`, or let `judge` look at the row that has its key.
 
+        A row of one of `twins` that was created after `since_ms` stands for the key's own.
         `judge` also learns whether the row's owner still holds it by the database's clock. It
         returns the row as it is to leave it so, or the row as it shall be, which then has a new
-        lease; it must be pure. Returns what the row is afterwards.
+        lease; it must be pure, and what it raises leaves everything as it is. Returns what the
+        row is afterwards.
 
         Raises:
-            StorageUnavailable: nothing was reserved, as far as can be known.
+            IllegalTransition: an action does not begin like `wanted`, or go on like the judge's.
+            StorageUnavailable: nothing was claimed, as far as can be known.
         """
-        lease_ms = round(lease_s * 1000)
+        asked = Claim(wanted=wanted, lease_ms=round(lease_s * 1000), twins=twins, since_ms=since_ms)
+        # Twins are found under locks that are held until the commit, so these go alone.
+        found = None if twins else await self._claims.add(asked)
+
+        if found is not None and found.ours:
+            return found.row
+
+        judged = None if found is None else judge(found.row, found.held)
+
+        if found is not None and judged is found.row:
+            return found.row
 
         async def job(connection: Connection, again: bool) -> Action:
-            inserted = await _insert(connection, wanted, lease_ms)
+            if found is not None and judged is not None and not again:
+                taken = await take(connection, judged, found.row, asked.lease_ms)
 
-            if inserted is not None:
-                return inserted
+                if taken is not None:
+                    return taken
 
-            return await _judge(connection, wanted, judge, lease_ms, again=again)
+            return await settle(connection, asked, judge, again=again)
 
         return await self._lawfully(job)
 
@@ -110,86 +107,46 @@ class ActionTable:
             IllegalTransition: the database itself refused, as it does for a terminal row.
             StorageUnavailable: the row stays as it was, unless the message says that nobody knows.
         """
-
-        async def job(connection: Connection, again: bool) -> bool:
-            if again and await _stands(connection, new):
-                return True
-
-            done = await connection.execute(
-                _CHANGE,
-                (*_standing(new), new.owner, old.tenant, old.key, old.state, old.fence),
-            )
-            return done.rowcount == 1 or (again and await _stands(connection, new))
-
-        return await self._lawfully(job)
+        return await self._changes.add(_Change(old=old, new=new))
 
     async def renew(self, owner_process: str, lease_s: float) -> int:
         """Give everything that calls of this process own a new lease; return how many rows."""
-
-        async def job(connection: Connection, again: bool) -> int:
-            first, end = f"{owner_process}#", f"{owner_process}$"  # "$" comes right after "#"
-            done = await connection.execute(_RENEW, (round(lease_s * 1000), first, end))
-            return done.rowcount
-
-        return await self._lawfully(job)
-
-    async def keep_answer(self, action: Action, answer_json: str) -> None:
-        """Keep the answer of an action that has succeeded, unless it has one."""
-
-        async def job(connection: Connection, again: bool) -> None:
-            await connection.execute(
-                "UPDATE actions SET answer = %s WHERE tenant = %s AND key = %s "
-                "AND action_id = %s AND state = 'succeeded' AND answer IS NULL",
-                (answer_json, action.tenant, action.key, action.action_id),
-            )
-
-        await self._lawfully(job)
+        first, end = f"{owner_process}#", f"{owner_process}$"  # "$" comes right after "#"
+        return await self._count(rows.RENEW, (round(lease_s * 1000), first, end))
 
     async def expire(self, older_than_s: float, limit: int) -> int:
         """Make tombstones of at most `limit` rows that were settled so long ago; say how many."""
-
-        async def job(connection: Connection, again: bool) -> int:
-            done = await connection.execute(_EXPIRE, (round(older_than_s * 1000), limit))
-            return done.rowcount
-
-        return await self._lawfully(job)
+        return await self._count(rows.EXPIRE, (round(older_than_s * 1000), limit))
 
     async def by_key(self, tenant: str, key: str) -> Action | None:
         """Return the tenant's action of that key, or None."""
-        found = await self._where("tenant = %s AND key = %s", (tenant, key), limit=1)
+        found = await self._read(rows.LOOK, (tenant, key))
         return found[0] if found else None
 
     async def by_id(self, tenant: str, action_id: str) -> Action | None:
         """Return the tenant's action of that id, or None."""
-        found = await self._where("tenant = %s AND action_id = %s", (tenant, action_id), limit=1)
+        found = await self._read(rows.BY_ID, (tenant, action_id))
         return found[0] if found else None
 
     async def of_run(self, tenant: str, run_id: str, limit: int) -> tuple[Action, ...]:
         """Return the latest actions of a run, in the order in which they were reserved."""
-        found = await self._where(
-            "tenant = %s AND run_id = %s", (tenant, run_id), limit=limit, order="place DESC"
-        )
+        found = await self._read(rows.OF_RUN, (tenant, run_id, limit))
         return found[::-1]
 
-    async def unsettled(self, limit: int) -> tuple[Action, ...]:
-        """Return what may have been applied and nobody holds by now, oldest first."""
-        return await self._where(
-            f"state IN ('sending', 'unknown') AND NOT {_HELD}",
-            (),
-            limit=limit,
-            order="created_ms, place",
-        )
+    async def unsettled(self, target: str, limit: int, pause_ms: int) -> tuple[Action, ...]:
+        """Return what may have been applied and nobody holds by now, longest untouched first.
+
+        A row rests for `pause_ms` after it was touched, twice as long with each new owner.
+        """
+        return await self._read(rows.UNSETTLED, (target, pause_ms, limit))
 
     async def counts(self) -> tuple[tuple[str, ActionState, int], ...]:
-        """Return how many actions each target has in each state."""
+        """Return how many undecided actions each target has, by state."""
 
         async def job(
             connection: Connection, again: bool
         ) -> tuple[tuple[str, ActionState, int], ...]:
-            found = await connection.execute(
-                "SELECT target, state, count(*) AS number FROM actions "
-                "GROUP BY target, state ORDER BY target, state"
-            )
+            found = await connection.execute(rows.COUNTS)
             return tuple(
                 (row["target"], ActionState(row["state"]), row["number"])
                 for row in await found.fetchall()
@@ -197,20 +154,65 @@ class ActionTable:
 
         return await self._database.run(job)
 
-    async def _where(
-        self, condition: str, values: tuple[str, ...], *, limit: int, order: str = "place"
-    ) -> tuple[Action, ...]:
-        """Select by a condition and an order that this file wrote; values are always bound."""
+    async def aclose(self) -> None:
+        """Finish the claims and changes that were accepted; the database stays open."""
+        await self._claims.aclose()
+        await self._changes.aclose()
+
+    async def _read(self, query: str, values: tuple[rows.Value, ...]) -> tuple[Action, ...]:
+        """Return what a query of `rows` finds."""
 
         async def job(connection: Connection, again: bool) -> tuple[Action, ...]:
-            query = (
-                f"SELECT {COLUMNS} FROM actions WHERE {condition} "  # noqa: S608  # no caller's text
-                f"ORDER BY {order} LIMIT %s"
-            )
-            found = await connection.execute(query, (*values, limit))
-            return tuple(map(read_action, await found.fetchall()))
+            found = await connection.execute(query, values)
+            return tuple(map(rows.read_action, await found.fetchall()))
 
         return await self._database.run(job)
+
+    async def _count(self, statement: str, values: tuple[rows.Value, ...]) -> int:
+        """Return how many rows a statement of `rows` has changed."""
+
+        async def job(connection: Connection, again: bool) -> int:
+            return (await connection.execute(statement, values)).rowcount
+
+        return await self._lawfully(job)
+
+    async def _insert_all(self, batch: Sequence[Claim]) -> Sequence[Found | RouterError | None]:
+        """Insert what has no row yet; None where a row has just come to be that was not seen."""
+
+        async def job(connection: Connection, again: bool) -> Sequence[Found | RouterError | None]:
+            if again:
+                return [await insert_again(connection, one) for one in batch]
+
+            return await insert(connection, batch)
+
+        return await self._together(self._insert_all, job, batch)
+
+    async def _change_all(self, batch: Sequence[_Change]) -> Sequence[bool | RouterError]:
+        """Make each change whose row is as it was believed to be."""
+
+        async def job(connection: Connection, again: bool) -> Sequence[bool | RouterError]:
+            if again:
+                return [await _change_again(connection, one) for one in batch]
+
+            return await _change(connection, batch)
+
+        return await self._together(self._change_all, job, batch)
+
+    async def _together(
+        self,
+        commit: "Callable[[Sequence[Item]], Awaitable[Sequence[Result | RouterError]]]",
+        job: "Job[Sequence[Result | RouterError]]",
+        batch: Sequence[Item],
+    ) -> Sequence[Result | RouterError]:
+        """Commit a batch at once, or each item by itself where one of them is refused."""
+        try:
+            return await self._lawfully(job)
+        except (IllegalTransition, InvalidArguments) as error:
+            if len(batch) == 1:
+                return [error]
+
+        alone = await asyncio.gather(*(commit([one]) for one in batch))
+        return [answer for [answer] in alone]
 
     async def _lawfully(self, job: Job[T]) -> T:
         """Run a job that writes.
@@ -221,164 +223,35 @@ class ActionTable:
         try:
             return await self._database.run(job)
         except psycopg.IntegrityError:
-            # `from None`: the server's text names the values that it refuses.
-            raise IllegalTransition("The database refuses this change of an action.") from None
+            raise refused() from None  # the server's text names the values that it refuses
 
 
-async def _insert(connection: Connection, wanted: Action, lease_ms: int) -> Action | None:
-    """Write a new row, or return None where the key is taken."""
-    added = await connection.execute(
-        _INSERT,
-        (*_identity(wanted), *_standing(wanted), _answer_json(wanted), wanted.owner, lease_ms),
-    )
-    row = await added.fetchone()
-    return None if row is None else replace(wanted, lease_until_ms=row["lease_until_ms"])
+async def _change(connection: Connection, batch: Sequence[_Change]) -> Sequence[bool]:
+    """Make the changes in one statement; say of each whether its row was as it was believed."""
+    values = [
+        (one.old.tenant, one.old.key, one.old.state, one.old.fence, *rows.standing(one.new))
+        for one in batch
+    ]
+    done = await connection.execute(rows.CHANGE, rows.arrays(values))
+    made = {row["n"] for row in await done.fetchall()}
+    return [place in made for place in range(1, len(batch) + 1)]
 
 
-async def _judge(
-    connection: Connection, wanted: Action, judge: Judge, lease_ms: int, *, again: bool
-) -> Action:
-    """Return the row of a key that is taken, after `judge` has looked at it.
+async def _change_again(connection: Connection, change: _Change) -> bool | RouterError:
+    """Make a change that an earlier try may have made, or may be about to."""
+    if await _stands(connection, change.new):
+        return True
 
-    The row is written only as it was when it was judged, down to its lease; else it is judged
-    anew. That is what a lock would give, without holding one while the network is waited for.
-    """
-    for _ in range(_MAX_ROUNDS):
-        found = await connection.execute(_LOOK, (wanted.tenant, wanted.key))
-        row = await found.fetchone()
+    try:
+        [made] = await _change(connection, [change])
+    except psycopg.IntegrityError:
+        return refused()
 
-        if row is None:
-            break
-
-        existing = read_action(row)
-
-        if again and wanted.owner is not None and existing.owner == wanted.owner:
-            return existing  # the former try has committed: an owner is one call
-
-        judged = judge(existing, row["held"])
-
-        if judged is existing:
-            return existing
-
-        taken = await _take(connection, judged, existing, lease_ms)
-
-        if taken is not None:
-            return taken
-
-    raise StorageUnavailable("The action could not be looked at while others changed it.")
-
-
-async def _take(
-    connection: Connection, judged: Action, existing: Action, lease_ms: int
-) -> Action | None:
-    """Write the judged row with a new lease, or return None if `existing` has changed by now."""
-    taken = await connection.execute(
-        _TAKE,
-        (
-            *_standing(judged),
-            judged.owner,
-            lease_ms,
-            existing.tenant,
-            existing.key,
-            existing.state,
-            existing.fence,
-            existing.attempts,
-            existing.updated_ms,
-            existing.owner,
-            existing.lease_until_ms,
-        ),
-    )
-    row = await taken.fetchone()
-    return None if row is None else replace(judged, lease_until_ms=row["lease_until_ms"])
+    return made or await _stands(connection, change.new)
 
 
 async def _stands(connection: Connection, new: Action) -> bool:
-    """Return whether the row is what an earlier try of `change` was to make of it."""
-    found = await connection.execute(_LOOK, (new.tenant, new.key))
+    """Return whether the row is what an earlier try was to make of it."""
+    found = await connection.execute(rows.LOOK, (new.tenant, new.key))
     row = await found.fetchone()
-    return row is not None and _standing(read_action(row)) == _standing(new)
-
-
-def _identity(action: Action) -> tuple[Value, ...]:
-    """Return what an action is, in the order of the columns."""
-    return (
-        action.tenant,
-        action.key,
-        action.action_id,
-        action.principal,
-        action.tool,
-        action.fingerprint,
-        action.arguments_json,
-        _write_json(action),
-        action.created_ms,
-        action.marker,
-        action.run_id,
-        action.object_id,
-    )
-
-
-def _standing(action: Action) -> tuple[Value, ...]:
-    """Return how an action stands, in the order of the columns."""
-    held, ref = action.precondition, action.ref
-    return (
-        action.target,
-        action.strategy,
-        action.state,
-        action.updated_ms,
-        action.attempts,
-        action.fence,
-        action.owner,
-        held.stamp if held else None,
-        held.settled if held else None,
-        ref.id if ref else None,
-        ref.url if ref else None,
-        action.error_code,
-        action.decided_by,
-    )
-
-
-def read_action(row: DictRow) -> Action:
-    """Return the frozen action of a row that has `COLUMNS`."""
-    return Action(
-        tenant=row["tenant"],
-        key=row["key"],
-        action_id=row["action_id"],
-        principal=row["principal"],
-        tool=row["tool"],
-        target=row["target"],
-        strategy=Strategy(row["strategy"]),
-        fingerprint=row["fingerprint"],
-        arguments_json=row["arguments"],
-        state=ActionState(row["state"]),
-        created_ms=row["created_ms"],
-        updated_ms=row["updated_ms"],
-        attempts=row["attempts"],
-        fence=row["fence"],
-        owner=row["owner"],
-        lease_until_ms=row["lease_until_ms"],
-        marker=row["marker"],
-        run_id=row["run_id"],
-        object_id=row["object_id"],
-        error_code=row["error_code"],
-        decided_by=row["decided_by"],
-        precondition=_read_stamp(row),
-        ref=None if row["ref_id"] is None else Ref(id=row["ref_id"], url=row["ref_url"]),
-    )
-
-
-def _read_stamp(row: DictRow) -> Precondition | None:
-    """Return the precondition of a row."""
-    if row["stamp"] is None:
-        return None
-
-    return Precondition(stamp=row["stamp"], settled=row["stamp_settled"])
-
-
-def _write_json(action: Action) -> str:
-    """Return the write that a reconciler rebuilds."""
-    return ""
-
-
-def _answer_json(action: Action) -> str | None:
-    """Return the answer that a replay gives."""
-    return None
+    return row is not None and rows.standing(rows.read_action(row)) == rows.standing(new)

@@ -9,9 +9,9 @@ from psycopg.rows import DictRow, dict_row
 
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
-from mcp_router.storage.postgres.actions import COLUMNS, read_action
 from mcp_router.storage.postgres.database import CONNECT_TIMEOUT_S, conninfo, unavailable
 from mcp_router.storage.postgres.decisions import stored_record
+from mcp_router.storage.postgres.rows import READ, read_action
 
 _EXPORT_BATCH = 500
 _SCOPE = "(%s::text IS NULL OR tenant = %s)"
@@ -62,18 +62,15 @@ class Archive:
     def actions(self, state: ActionState | None, limit: int) -> tuple[Action, ...]:
         """Return the newest actions, of one state or of all, newest first."""
         rows = self._rows(
-            f"SELECT {COLUMNS} FROM actions WHERE %s::text IS NULL OR state = %s "  # noqa: S608  # ours
-            "ORDER BY created_ms DESC, place DESC LIMIT %s",
+            f"{READ} WHERE %s::text IS NULL OR a.state = %s "
+            "ORDER BY a.created_ms DESC, a.place DESC LIMIT %s",
             (state, state, limit),
         )
         return tuple(map(read_action, rows))
 
     def action(self, action_id: str) -> Action | None:
         """Return the action of that id, whoever's it is, or None."""
-        rows = self._rows(
-            f"SELECT {COLUMNS} FROM actions WHERE action_id = %s",  # noqa: S608  # our own columns
-            (action_id,),
-        )
+        rows = self._rows(f"{READ} WHERE a.action_id = %s", (action_id,))
         return read_action(rows[0]) if rows else None
 
     def events(self, action_id: str) -> tuple[ActionEvent, ...]:

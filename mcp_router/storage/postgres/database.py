@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 import anyio
 import psycopg
 from psycopg import AsyncConnection, errors
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -63,6 +63,7 @@ class Database:
         Raises:
             InvalidSettings: the URL cannot be read.
         """
+        self.place = place_of(url)
         self._connect_timeout_s = connect_timeout_s
         self._statement_timeout_s = statement_timeout_s
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
@@ -269,6 +270,18 @@ def conninfo(url: str, connect_timeout_s: float) -> str:
         raise InvalidSettings(
             "storage: expected a URL of the form postgresql://user@host/database."
         ) from None
+
+
+def place_of(url: str) -> str:
+    """Return where a database is, in words and without a password.
+
+    Raises:
+        InvalidSettings: libpq cannot read the URL.
+    """
+    parts = conninfo_to_dict(conninfo(url, CONNECT_TIMEOUT_S))
+    name, host, port = (parts.get(part) for part in ("dbname", "host", "port"))
+    at = f" at {host or 'the default host'}" + (f":{port}" if port else "")
+    return f"the PostgreSQL database {name or 'of the default name'}{at}"
 
 
 async def _drop(connection: Connection) -> None:

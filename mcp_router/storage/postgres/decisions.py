@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mcp_router.canonical import canonical_json, plain
 from mcp_router.domain.record import Record, StoredRecord
-from mcp_router.errors import StorageUnavailable
+from mcp_router.errors import RouterError, StorageUnavailable
 from mcp_router.storage.postgres.database import Connection, Database, unavailable
 from mcp_router.storage.postgres.writer import Writer
 
@@ -56,7 +56,7 @@ class DecisionTable:
     def __init__(self, database: Database) -> None:
         """Use the table in `database`."""
         self._database = database
-        self._writer: Writer[Row, int] = Writer(self._append)
+        self._writer: Writer[Row, int] = Writer(self._append, lambda row: row[0])
 
     async def append(self, record: Record) -> int:
         """Return the record's place in the log, once it is on disk."""
@@ -79,10 +79,10 @@ class DecisionTable:
         """Finish the records that were accepted; the database stays open."""
         await self._writer.aclose()
 
-    async def _append(self, batch: Sequence[Row]) -> Sequence[int | StorageUnavailable]:
+    async def _append(self, batch: Sequence[Row]) -> Sequence[int | RouterError]:
         """Append the batch in one transaction, or its rows one by one if one of them is bad."""
 
-        async def job(connection: Connection, again: bool) -> Sequence[int | StorageUnavailable]:
+        async def job(connection: Connection, again: bool) -> Sequence[int | RouterError]:
             return await _append(connection, batch, again=again)
 
         try:

@@ -130,14 +130,16 @@ CREATE TABLE actions (
     ref_url text,
     error_code text,
     decided_by text,
-    answer text CHECK (answer IS NULL OR state = 'succeeded'),
+    answer text CHECK (answer IS NULL OR state IN ('succeeded', 'failed')),
+    sent_ms bigint CHECK (sent_ms IS NOT NULL OR state <> 'sending'),
     stored_ms bigint NOT NULL,
     PRIMARY KEY (tenant, key)
 );
 
 CREATE INDEX actions_of_run ON actions (tenant, run_id, place) WHERE run_id IS NOT NULL;
 CREATE INDEX actions_of_owner ON actions (owner COLLATE "C") WHERE owner IS NOT NULL;
-CREATE INDEX actions_unsettled ON actions (created_ms) WHERE state IN ('sending', 'unknown');
+CREATE INDEX actions_undecided ON actions (target, state, stored_ms)
+    WHERE state IN ('sending', 'unknown', 'needs_human');
 CREATE INDEX actions_settled ON actions (stored_ms) WHERE state IN ('succeeded', 'failed');
 
 CREATE TABLE action_events (
@@ -152,7 +154,7 @@ CREATE TABLE action_events (
 
 CREATE INDEX action_events_of_action ON action_events (action_id, seq);
 
--- The arrows of the ledger's state machine, apart from a lease or an answer written alone.
+-- The arrows of the ledger's state machine, apart from a lease written alone.
 CREATE FUNCTION mcp_router_arrow(old_state text, new_state text) RETURNS boolean
     LANGUAGE sql IMMUTABLE AS $body$
     SELECT CASE old_state
@@ -181,12 +183,6 @@ BEGIN
         IF NEW IS NOT DISTINCT FROM expected THEN
             RETURN NEW;
         END IF;
-    ELSIF OLD.state = 'succeeded' AND OLD.answer IS NULL THEN
-        expected.answer := NEW.answer;
-
-        IF NEW IS NOT DISTINCT FROM expected THEN
-            RETURN NEW;
-        END IF;
     END IF;
 
     IF NOT mcp_router_arrow(OLD.state, NEW.state) THEN
@@ -194,8 +190,8 @@ BEGIN
             USING ERRCODE = 'restrict_violation';
     END IF;
 
-    IF NEW.fence < OLD.fence THEN
-        RAISE EXCEPTION 'a fence never goes down' USING ERRCODE = 'restrict_violation';
+    IF NEW.fence < OLD.fence OR NEW.attempts < OLD.attempts THEN
+        RAISE EXCEPTION 'fence and attempts never go down' USING ERRCODE = 'restrict_violation';
     END IF;
 
     IF terminal THEN
@@ -222,6 +218,10 @@ BEGIN
         expected.run_id := OLD.run_id;
         expected.object_id := OLD.object_id;
         expected.place := OLD.place;
+
+        IF OLD.sent_ms IS NOT NULL THEN
+            expected.sent_ms := OLD.sent_ms;
+        END IF;
     END IF;
 
     IF NEW IS DISTINCT FROM expected THEN
@@ -235,6 +235,15 @@ END $body$;
 CREATE TRIGGER actions_guard BEFORE UPDATE ON actions
     FOR EACH ROW EXECUTE FUNCTION mcp_router_guard();
 
+CREATE FUNCTION mcp_router_no_such_start() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    RAISE EXCEPTION 'an action cannot begin as %', NEW.state USING ERRCODE = 'restrict_violation';
+END $body$;
+
+CREATE TRIGGER actions_begin BEFORE INSERT ON actions
+    FOR EACH ROW WHEN (NEW.state NOT IN ('reserved', 'sending'))
+    EXECUTE FUNCTION mcp_router_no_such_start();
+
 CREATE FUNCTION mcp_router_event() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $body$
 BEGIN
@@ -245,7 +254,7 @@ BEGIN
 END $body$;
 
 -- No transition without its event, whoever makes it.
-CREATE TRIGGER actions_event AFTER INSERT OR UPDATE OF state ON actions
+CREATE TRIGGER actions_event AFTER INSERT OR UPDATE OF state, fence ON actions
     FOR EACH ROW EXECUTE FUNCTION mcp_router_event();
 
 CREATE FUNCTION mcp_router_no_delete() RETURNS trigger LANGUAGE plpgsql AS $body$
