@@ -39,7 +39,12 @@ class Control:
 
     def missing(self) -> tuple[str, ...]:
         """Return what has to be installed before `serve` can be called."""
-        return tuple(name for name in self.needs if not _is_installed(name))
+        return missing(self.needs)
+
+
+def missing(distributions: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those that are not installed."""
+    return tuple(name for name in distributions if not _is_installed(name))
 
 
 def _is_installed(distribution: str) -> bool:
