@@ -1,8 +1,7 @@
 """What a tool is: arguments, result, honest annotations and one function."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Annotated, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -13,8 +12,6 @@ from mcp_router.domain.caller import Scope
 from mcp_router.domain.effect import Effect
 from mcp_router.errors import MissingStrategy
 from mcp_router.services import Services
-
-NO_STRATEGIES: Mapping[str, Strategy] = MappingProxyType({})
 
 MAX_TEXT = 65_536
 """The longest text of one field, in characters: what a ticket comment can hold."""
@@ -135,7 +132,7 @@ class Tool(Generic[A]):
     run: Callable[[Services, Call, A], Awaitable[Result]]
     effect: Effect
     scope: Scope
-    strategies: Mapping[str, Strategy] = NO_STRATEGIES
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
     destructive: bool = False
     idempotent: bool = False
     open_world: bool = True

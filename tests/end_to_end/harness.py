@@ -13,7 +13,7 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 
-from mcp_router.app import App, open_app
+from mcp_router.app import App, Instruments, open_app
 from mcp_router.canonical import JsonValue
 from mcp_router.clock import SystemClock
 from mcp_router.domain.record import Record
@@ -106,7 +106,9 @@ def token(
 @asynccontextmanager
 async def opened(place: Place, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> AsyncIterator[App]:
     """Open the router that a place describes."""
-    async with open_app(load_settings(place.file, {}), busy_timeout_ms=busy_timeout_ms) as app:
+    async with open_app(
+        load_settings(place.file, {}), instruments=Instruments(busy_timeout_ms=busy_timeout_ms)
+    ) as app:
         yield app
 
 

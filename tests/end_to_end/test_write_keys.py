@@ -209,6 +209,8 @@ async def test_a_dry_run_writes_nothing_and_uses_no_key(sandbox: Sandbox, tmp_pa
         "target": "zendesk",
         "ref": None,
         "attempts": 0,
+        "done_ms": None,
+        "ask_again_s": None,
         "safe_to_retry": True,
         "next": "Call again without dry_run to do it.",
         "dedupe": "explicit",
