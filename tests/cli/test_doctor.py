@@ -58,7 +58,7 @@ def test_everything_in_order_is_told_part_by_part(place: Place, sandbox: Sandbox
     requests = found["desk salesforce"][1].split(",", 1)[1]
     assert found == {
         "settings": ("ok", f"{place.file} is complete", ""),
-        "storage": ("ok", "the database can be written", ""),
+        "storage": ("ok", f"the SQLite file {place.database} can be written", ""),
         "policy support": ("ok", "support@1 loads: 26 intents, 17 rules", ""),
         "pool cost": (
             "ok",

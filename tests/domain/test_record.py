@@ -77,6 +77,6 @@ async def test_arbitrary_records_come_back_from_the_disk(tmp_path: Path) -> None
         await store.decisions.append(one)
 
     found = [await store.decisions.find(one.tenant, one.decision_id) for one in fits]
-    store.close()
+    await store.aclose()
 
     assert [stored.record for stored in found if stored] == fits

@@ -28,7 +28,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
     opened = open_store(f"sqlite:///{tmp_path / 'router.db'}")
     yield opened.actions
-    opened.close()
+    await opened.aclose()
 
 
 class Bench:

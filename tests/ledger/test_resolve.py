@@ -110,7 +110,7 @@ async def config(tmp_path: Path) -> Path:
         )
         await store.actions.claim(row, lambda existing: existing)
 
-    store.close()
+    await store.aclose()
     return file
 
 

@@ -20,7 +20,7 @@ from tests.storage.rows import action, record
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     store = open_store(f"sqlite:///{tmp_path / 'router.db'}")
     yield store
-    store.close()
+    await store.aclose()
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def test_an_archive_cannot_write(store: Store, url: str) -> None:
 async def test_an_archive_reads_after_the_server_has_gone(tmp_path: Path, url: str) -> None:
     store = open_store(url)
     await store.decisions.append(record())
-    store.close()
+    await store.aclose()
     before = (tmp_path / "router.db").read_bytes()
 
     with open_archive(url) as archive:

@@ -1,5 +1,6 @@
 """What the database itself refuses, whoever asks: SQL by hand included."""
 
+import asyncio
 import multiprocessing
 import sqlite3
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ async def path(tmp_path: Path) -> Path:
     for state in ActionState:
         await store.actions.claim(action(state, state=state), lambda row: row)
 
-    store.close()
+    await store.aclose()
     return tmp_path / "router.db"
 
 
@@ -95,12 +96,12 @@ def test_migrating_again_changes_nothing(sql: sqlite3.Connection) -> None:
     assert applied == MIGRATIONS
 
 
-def test_a_database_that_is_up_to_date_is_opened_while_another_process_writes(
+async def test_a_database_that_is_up_to_date_is_opened_while_another_process_writes(
     sql: sqlite3.Connection, path: Path
 ) -> None:
     sql.execute("BEGIN IMMEDIATE")
 
-    open_store(f"sqlite:///{path}").close()
+    await open_store(f"sqlite:///{path}").aclose()
 
     sql.execute("ROLLBACK")
 
@@ -112,7 +113,7 @@ async def test_every_change_leaves_an_event_in_its_transaction(path: Path) -> No
     new = replace(old, state=ActionState.SENDING, attempts=1, updated_ms=old.updated_ms + 1)
     assert await store.actions.change(old, new)
     assert not await store.actions.change(old, replace(new, attempts=2))
-    store.close()
+    await store.aclose()
 
     with closing(sqlite3.connect(path)) as sql:
         seen = sql.execute(
@@ -125,8 +126,7 @@ async def test_every_change_leaves_an_event_in_its_transaction(path: Path) -> No
 
 def open_at_once(url: str, barrier: Barrier) -> None:
     barrier.wait(20)
-    store = open_store(url)
-    store.close()
+    asyncio.run(open_store(url).aclose())
 
 
 def test_processes_that_open_a_new_file_at_once_all_get_a_whole_store(tmp_path: Path) -> None:
