@@ -71,9 +71,7 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(
-    settings: Settings, *, instruments: Instruments = PLAIN
-) -> AsyncIterator[App]:
+async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> AsyncIterator[App]:
     """Open the store and every target, and begin to reconcile; end it all with the block.
 
     Raises:
@@ -94,6 +92,7 @@ async def open_app(
         targets = replace(targets, desks=desks)
         judge = Judge(policies, settings.policy, targets)
         log = DecisionLog(instruments.records(store.decisions), clock, (metrics.observe,))
+        stack.push_async_callback(log.aclose)
         ledger = Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s)
         lookups = Lookups(judge=judge, targets=targets, log=log, clock=clock, jitter=random.random)
         services = Services(
@@ -127,6 +126,7 @@ async def open_app(
             process=this_process(),
             pace=_pace(settings.ledger),
             board=metrics,
+            chores=(log.catch_up,),
         )
         stack.push_async_callback(_end, asyncio.create_task(reconciler.run()))
         yield App(

@@ -59,7 +59,7 @@ class Lookups:
             TargetsRefused: no desk will, as the call and the credentials are.
             StorageUnavailable: the record cannot be kept.
         """
-        async with self._log.record(call) as draft:
+        async with self._log.record(call, may_owe=True) as draft:
             draft.ticket_id = ticket_id
             draft.decision = self._judge.desk(call)
             return await self.ask(call, draft, ask)

@@ -76,7 +76,7 @@ class Router:
         """
         started_s = self._clock.monotonic_s()
 
-        async with self._log.record(call) as draft:
+        async with self._log.record(call, may_owe=True) as draft:
             draft.ticket_id = order.ticket_id
             decision = self._judge.completion(call, order.request, order.facts, order.policy)
             draft.decision = decision

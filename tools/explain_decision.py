@@ -60,7 +60,7 @@ async def run(
     services: Services, call: Call, arguments: ExplainDecisionArguments
 ) -> ExplainDecisionResult:
     """Read the record and tell it."""
-    async with services.log.record(call):
+    async with services.log.record(call, may_owe=True):
         stored = await services.log.find(call.caller.tenant, arguments.decision_id)
         return _result(stored.seq, stored.record)
 

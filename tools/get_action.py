@@ -50,7 +50,7 @@ class GetActionResult(CallResult):
 
 async def run(services: Services, call: Call, arguments: GetActionArguments) -> GetActionResult:
     """Read the action from the ledger."""
-    async with services.log.record(call) as draft:
+    async with services.log.record(call, may_owe=True) as draft:
         action = await services.ledger.get(call.caller.tenant, arguments.action_id)
         draft.acted(action)
         return GetActionResult(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -17,6 +18,9 @@ from mcp_router.domain.record import ModelAnswer, Record, StoredRecord
 from mcp_router.errors import RouterError, StorageUnavailable, UnknownDecision, public_error
 
 _logger = logging.getLogger(__name__)
+
+MOST_OWED = 10_000
+"""How many records of reads are kept in memory while the store is away; then reads stop too."""
 
 OK = "ok"
 ERROR = "error"
@@ -106,12 +110,16 @@ class DecisionLog:
         self._store = store
         self._clock = clock
         self._observers = observers
+        self._owed: deque[Record] = deque()
+        self._paying = anyio.Lock()
 
     @asynccontextmanager
-    async def record(self, call: Call) -> AsyncIterator[Draft]:
+    async def record(self, call: Call, *, may_owe: bool = False) -> AsyncIterator[Draft]:
         """Give the walk a draft, and put its record on disk however the walk ends.
 
-        The append is shielded: a host that goes away leaves its record behind.
+        The append is shielded: a host that goes away leaves its record behind. A walk that
+        changes nothing `may_owe` its record, and one that failed does: while the store cannot
+        commit it is kept in memory, and goes to disk as soon as the store is back.
 
         Raises:
             StorageUnavailable: the record cannot be kept, so no answer may leave.
@@ -126,13 +134,13 @@ class DecisionLog:
             await self._append_failure(draft, started_s)
             raise
 
-        await self._append(draft, started_s)
+        await self._append(draft, started_s, may_owe=may_owe)
 
     async def refuse(self, call: Call, error: RouterError) -> None:
         """Record a call that was refused before any walk began."""
         draft = Draft(call)
         draft.failed(error)
-        await self._append(draft, self._clock.monotonic_s())
+        await self._append(draft, self._clock.monotonic_s(), may_owe=True)
 
     async def find(self, tenant: str, decision_id: str) -> StoredRecord:
         """Return the tenant's record of a decision.
@@ -147,24 +155,68 @@ class DecisionLog:
 
         return stored
 
-    async def _append_failure(self, draft: Draft, started_s: float) -> None:
-        """Write the record of a call that failed; its own error tells more than a full disk."""
+    async def catch_up(self) -> None:
+        """Put on disk, in order, what is owed.
+
+        Raises:
+            StorageUnavailable: the store is not back yet; what is left stays owed.
+        """
+        async with self._paying:
+            while self._owed:
+                record = self._owed[0]
+
+                # An append that broke off may have been kept all the same.
+                if await self._store.find(record.tenant, record.decision_id) is None:
+                    await self._store.append(record)
+
+                self._owed.popleft()
+
+    async def aclose(self) -> None:
+        """Put on disk what is owed, or say how much is lost with this process."""
         try:
-            await self._append(draft, started_s)
+            await self.catch_up()
+        except StorageUnavailable as error:
+            _logger.error("%d records of reads and refusals are lost: %s", len(self._owed), error.message)
+
+    async def _append_failure(self, draft: Draft, started_s: float) -> None:
+        """Write or owe the record of a call that failed; its error tells more than a full disk."""
+        try:
+            await self._append(draft, started_s, may_owe=True)
         except StorageUnavailable as full:
             # Without a traceback: on a full disk this is said of every call.
             _logger.error(
                 "no record could be kept of call %s: %s", draft.call.call_id, full.message
             )
 
-    async def _append(self, draft: Draft, started_s: float) -> None:
+    async def _append(self, draft: Draft, started_s: float, *, may_owe: bool) -> None:
         """Write the record, whatever happens to the task meanwhile."""
         latency_ms = round((self._clock.monotonic_s() - started_s) * 1000)
 
         record = draft.record(latency_ms=latency_ms)
 
         with anyio.CancelScope(shield=True):
-            await self._store.append(record)
+            await self._keep(record, may_owe=may_owe)
 
         for observe in self._observers:
             observe(record)
+
+    async def _keep(self, record: Record, *, may_owe: bool) -> None:
+        """Put the record on disk after what is owed, or owe it as well.
+
+        While something is owed the store is known to be away: a read does not wait for it again.
+        """
+        if may_owe and 0 < len(self._owed) < MOST_OWED:
+            self._owed.append(record)
+            return
+
+        try:
+            if self._owed:
+                await self.catch_up()
+
+            await self._store.append(record)
+        except StorageUnavailable:
+            if not may_owe or len(self._owed) >= MOST_OWED:
+                raise
+
+            _logger.warning("the store is away: records of reads and refusals are kept in memory")
+            self._owed.append(record)

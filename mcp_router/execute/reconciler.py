@@ -93,8 +93,12 @@ class Reconciler:
         process: str,
         pace: Pace,
         board: Board,
+        chores: tuple[Callable[[], Awaitable[None]], ...] = (),
     ) -> None:
-        """Work for `process` on `desks`; nothing begins before `run`."""
+        """Work for `process` on `desks`; nothing begins before `run`.
+
+        `chores` are done in every round as well; each may raise StorageUnavailable.
+        """
         self._ledger = ledger
         self._desks = desks
         self._clock = clock
@@ -102,6 +106,7 @@ class Reconciler:
         self._process = process
         self._pace = pace
         self._board = board
+        self._chores = chores
 
     async def run(self) -> None:
         """Begin at once and go on until cancelled; what is under way then is finished."""
@@ -111,6 +116,9 @@ class Reconciler:
             tasks.start_soon(self._repeat, self._beat, self._pace.lease_s / 3)
             tasks.start_soon(self._repeat, self._keep_order, every_s)
             tasks.start_soon(self._repeat, self._expire, EXPIRE_EVERY_S)
+
+            for chore in self._chores:
+                tasks.start_soon(self._repeat, chore, every_s)
 
             for desk in self._desks.values():
                 tasks.start_soon(self._tend, desk)

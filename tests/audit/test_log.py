@@ -1,11 +1,12 @@
 """Exactly one record for every call, on disk before its answer leaves, however the call ends."""
 
 import asyncio
+from dataclasses import replace
 
 import anyio
 import pytest
 
-from mcp_router.audit.log import DecisionLog, Draft
+from mcp_router.audit.log import MOST_OWED, DecisionLog, Draft
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import trusted_caller
@@ -155,8 +156,8 @@ async def test_without_its_record_an_answer_does_not_leave(bench: Bench) -> None
     assert bench.observed == []
 
 
-async def test_a_walks_own_error_tells_more_than_the_stores(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+async def test_what_failed_while_the_store_was_away_is_recorded_when_it_is_back(
+    bench: Bench,
 ) -> None:
     bench.store.broken = True
 
@@ -165,8 +166,69 @@ async def test_a_walks_own_error_tells_more_than_the_stores(
             raise NoTarget("none")
 
     assert bench.store.records == ()
-    (line,) = caplog.messages
-    assert line.startswith("no record could be kept of call dec_1")
+    bench.store.broken = False
+    await bench.log.catch_up()
+
+    assert bench.store.records == (ended("error", error_code="no_target"),)
+
+
+async def test_a_read_goes_on_without_the_store_and_its_record_comes_before_the_next(
+    bench: Bench,
+) -> None:
+    bench.store.broken = True
+
+    async with bench.log.record(CALL, may_owe=True):
+        pass
+
+    async with bench.log.record(replace(CALL, call_id="dec_2"), may_owe=True):
+        pass
+
+    assert bench.store.records == ()
+    bench.store.broken = False
+
+    async with bench.log.record(replace(CALL, call_id="dec_3")):
+        pass
+
+    assert [one.decision_id for one in bench.store.records] == ["dec_1", "dec_2", "dec_3"]
+    assert len(bench.observed) == 3
+
+
+async def test_an_owed_record_that_was_kept_after_all_is_not_kept_twice(bench: Bench) -> None:
+    bench.store.broken = True
+
+    async with bench.log.record(CALL, may_owe=True):
+        pass
+
+    bench.store.broken = False
+    await bench.store.append(ended("ok"))
+    await bench.log.catch_up()
+
+    assert bench.store.records == (ended("ok"),)
+
+
+async def test_reads_stop_as_well_when_too_many_records_are_owed(bench: Bench) -> None:
+    bench.store.broken = True
+
+    for n in range(MOST_OWED):
+        async with bench.log.record(replace(CALL, call_id=f"dec_{n}"), may_owe=True):
+            pass
+
+    with pytest.raises(StorageUnavailable):
+        async with bench.log.record(replace(CALL, call_id="dec_late"), may_owe=True):
+            pass
+
+
+async def test_a_process_that_ends_without_its_store_says_how_much_is_lost(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.store.broken = True
+
+    async with bench.log.record(CALL, may_owe=True):
+        pass
+
+    await bench.log.aclose()
+
+    assert caplog.messages[-1].startswith("1 records of reads and refusals are lost")
 
 
 async def test_a_call_that_was_refused_before_any_walk_leaves_its_record(bench: Bench) -> None:

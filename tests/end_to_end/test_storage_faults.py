@@ -39,7 +39,7 @@ def locked(place: Place) -> Iterator[None]:
         holder.execute("ROLLBACK")
 
 
-async def test_while_the_database_is_locked_nothing_is_sent_and_everything_says_so(
+async def test_while_the_database_is_locked_no_write_is_sent_and_reads_go_on(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     ticket_id = old_ticket(sandbox)
@@ -49,25 +49,29 @@ async def test_while_the_database_is_locked_nothing_is_sent_and_everything_says_
 
     async with connected(place, busy_timeout_ms=SHORT_MS) as client:
         with locked(place):
-            refused = [
-                await client.call_tool("reply_to_ticket", dict(reply)),
-                await client.call_tool("lookup_ticket", {"ticket_id": ticket_id}),
-                await client.call_tool("route_completion", {"input": "Hello"}),
-                await client.call_tool("lookup_ticket", {}),
-            ]
+            refused = await client.call_tool("reply_to_ticket", dict(reply))
+            read = await client.call_tool("lookup_ticket", {"ticket_id": ticket_id})
+            said = await client.call_tool("route_completion", {"input": "Hello"})
+            wrong = await client.call_tool("lookup_ticket", {})
 
         assert sandbox.zendesk.received.count(method="PUT") == sent
         done = await call(client, "reply_to_ticket", reply)
 
-    for result in refused:
-        told = result.structured_content or {}
-        assert result.is_error
-        assert set(told) == {"code", "message", "retryable", "next", "decision_id"}
-        assert (told["code"], told["retryable"]) == ("storage_unavailable", True)
-
+    told = refused.structured_content or {}
+    assert refused.is_error
+    assert set(told) == {"code", "message", "retryable", "next", "decision_id"}
+    assert (told["code"], told["retryable"]) == ("storage_unavailable", True)
+    assert [read.is_error, said.is_error] == [False, False]
+    assert (wrong.structured_content or {})["code"] == "invalid_arguments"
     assert done["outcome"] == "succeeded"
     assert writes(sandbox, ticket_id) == 1
-    assert place.outcomes() == [("reply_to_ticket", "succeeded", None)]
+    assert place.outcomes() == [
+        ("reply_to_ticket", "error", "storage_unavailable"),
+        ("lookup_ticket", "ok", None),
+        ("route_completion", "ok", None),
+        ("lookup_ticket", "error", "invalid_arguments"),
+        ("reply_to_ticket", "succeeded", None),
+    ]
 
 
 async def test_a_server_is_not_ready_while_it_cannot_remember(
