@@ -19,6 +19,7 @@ class FaultKind(StrEnum):
     DROP_AFTER = "drop_after"  # applied, then the connection reset without one answer byte
     LATE = "late"  # the connection is reset at once, the request applied after `delay_s`
     SLOW = "slow"  # applied at once, answered after `delay_s`
+    TWICE = "twice"  # delivered twice: done, answered, and done again `delay_s` later
     STATUS = "status"  # answered with `status`; applied first only if `applied` is true
     GARBLED = "garbled"  # applied, then a 2xx whose body is broken JSON
     REDIRECT = "redirect"  # not applied: 307 to the same path and query
@@ -31,7 +32,7 @@ class Fault:
     `path` is a regular expression searched in the path; None matches every method or path. A
     refusal comes before any request is known, so it ignores both and counts connections.
     `status`, `retry_after_s`, `applied` and `body` (the text of the answer) belong to `status`,
-    `delay_s` to `late` and `slow`.
+    `delay_s` to `late`, `slow` and `twice`.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")

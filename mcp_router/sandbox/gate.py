@@ -92,6 +92,10 @@ class Gate:
                 answer = await self._apply(scope, body)
                 await asyncio.sleep(fault.delay_s)
                 await _send(answer, send)
+            case FaultKind.TWICE:
+                await _send(await self._apply(scope, body), send)
+                await asyncio.sleep(fault.delay_s)
+                await self._apply(scope, body)  # its answer goes nowhere
             case FaultKind.STATUS:
                 if fault.applied:
                     await self._apply(scope, body)

@@ -43,6 +43,7 @@ FAULTS = {
         "the connection is reset at once; the request is applied afterwards",
     ),
     FaultKind.SLOW: ("yes", "the answer comes after `delay_s`"),
+    FaultKind.TWICE: ("twice", "the answer to the first; the second is done `delay_s` later"),
     FaultKind.STATUS: (
         "only if `applied` is true",
         "the answer is `status`, with `Retry-After` if `retry_after_s` is given",

@@ -137,6 +137,18 @@ def test_slow_applies_at_once_and_answers_after_its_delay(
     assert answered_at_s - things.made_at_s >= 0.2
 
 
+def test_twice_answers_the_first_delivery_and_applies_the_second_too(
+    client: httpx2.Client, server: SandboxServer, things: Things
+) -> None:
+    server.faults.add(Fault(kind=FaultKind.TWICE, delay_s=0.2))
+    answer = make(client, server)
+    things.made.clear()
+
+    assert (answer.status_code, answer.json()) == (201, {"things": 1})
+    assert things.made.wait(5)
+    assert (server.received.count("POST"), server.effects.count()) == (1, 2)
+
+
 def test_client_that_stops_waiting_for_a_slow_answer_leaves_the_effect_behind(
     client: httpx2.Client, server: SandboxServer
 ) -> None:
