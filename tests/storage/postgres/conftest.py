@@ -25,8 +25,10 @@ async def database(url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def actions(database: Database) -> ActionTable:
-    return ActionTable(database)
+async def actions(database: Database) -> AsyncIterator[ActionTable]:
+    table = ActionTable(database)
+    yield table
+    await table.aclose()
 
 
 @pytest.fixture

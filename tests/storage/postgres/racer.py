@@ -4,14 +4,10 @@ import asyncio
 import json
 import sys
 
-from mcp_router.domain.action import Action
 from mcp_router.storage.postgres.actions import ActionTable
 from mcp_router.storage.postgres.database import Database
+from tests.storage.postgres.walks import as_it_is
 from tests.storage.rows import action
-
-
-def as_it_is(row: Action, held: bool) -> Action:
-    return row
 
 
 async def main(url: str, name: str) -> None:
@@ -19,6 +15,7 @@ async def main(url: str, name: str) -> None:
     actions = ActionTable(database)
     wanted = [action(f"{name}-{n}", key=f"key-{n}", owner=f"{name}#{n}") for n in range(60)]
     got = await asyncio.gather(*(actions.claim(one, as_it_is, 60) for one in wanted))
+    await actions.aclose()
     await database.aclose()
     sys.stdout.write(json.dumps({row.key: row.owner for row in got}))
 

@@ -11,22 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from mcp_router.domain.action import Action, ActionState, Ref
+from mcp_router.domain.action import INITIAL, Action, ActionState, Ref
 from mcp_router.errors import IllegalTransition, InvalidArguments
 from mcp_router.storage.postgres.actions import ActionTable
 from mcp_router.storage.postgres.database import Database
 from tests.storage.postgres.server import connect, rows
+from tests.storage.postgres.walks import as_it_is, let_time_pass, never, timeless, walked
 from tests.storage.rows import action
 
 RACER = Path(__file__).with_name("racer.py")
-
-
-def as_it_is(row: Action, held: bool) -> Action:
-    return row
-
-
-def settled(row: Action) -> Action:
-    return replace(row, state=ActionState.SUCCEEDED, owner=None, ref=Ref(id="4711"))
 
 
 @pytest.fixture
@@ -141,7 +134,7 @@ async def test_a_change_leaves_the_lease_to_the_store(actions: ActionTable) -> N
     sending = replace(row, state=ActionState.SENDING, attempts=1)
 
     assert await actions.change(row, replace(sending, lease_until_ms=7))
-    assert await actions.by_key("acme", "key-1") == sending
+    assert timeless(await actions.by_key("acme", "key-1")) == sending
 
 
 async def test_a_process_renews_its_own_leases_and_no_others(actions: ActionTable) -> None:
@@ -160,51 +153,137 @@ async def test_a_process_renews_its_own_leases_and_no_others(actions: ActionTabl
     assert renewed is not None
     assert renewed.lease_until_ms > mine.lease_until_ms + 60_000
     assert replace(renewed, lease_until_ms=0) == replace(mine, lease_until_ms=0)
-    assert [row.action_id for row in await actions.unsettled(10)] == []
+    assert await actions.unsettled("zendesk", 10, 0) == ()
 
 
-async def test_an_answer_is_kept_once(actions: ActionTable, url: str) -> None:
-    row = await actions.claim(action(), as_it_is, 60)
-    sending = replace(row, state=ActionState.SENDING, attempts=1)
-    await actions.change(row, sending)
+async def test_an_action_may_begin_with_its_send_on_disk_in_one_commit(
+    actions: ActionTable, url: str
+) -> None:
+    wanted = replace(
+        action(state=ActionState.SENDING), attempts=1, write_json='{"kind":"reply","body":"ü"}'
+    )
 
-    await actions.keep_answer(sending, "too early")
-    assert rows(url, "SELECT answer FROM actions") == [(None,)]
+    row = await actions.claim(wanted, never, 60)
 
-    await actions.change(sending, settled(sending))
-    await actions.keep_answer(settled(sending), '{"b":1,"a":"\\u0000 ü"}')
-    await actions.keep_answer(settled(sending), "second")
-    assert rows(url, "SELECT answer FROM actions") == [('{"b":1,"a":"\\u0000 ü"}',)]
+    assert row == replace(wanted, lease_until_ms=row.lease_until_ms, sent_ago_ms=0)
+    assert rows(url, "SELECT state, attempts FROM action_events") == [("sending", 1)]
+    assert timeless(await actions.by_key("acme", "key-1")) == replace(row, sent_ago_ms=None)
+
+
+@pytest.mark.parametrize("state", set(ActionState) - INITIAL)
+async def test_no_action_begins_in_the_middle(
+    actions: ActionTable, state: ActionState, url: str
+) -> None:
+    good, bad, other = await asyncio.gather(
+        actions.claim(action("good"), never, 60),
+        actions.claim(action("bad", state=state), never, 60),
+        actions.claim(action("other"), never, 60),
+        return_exceptions=True,
+    )
+
+    assert isinstance(bad, IllegalTransition)
+    assert rows(url, "SELECT key FROM actions ORDER BY key") == [("key-good",), ("key-other",)]
+    assert [getattr(one, "action_id", None) for one in (good, other)] == ["act_good", "act_other"]
+
+
+async def test_an_answer_is_kept_with_the_state_that_it_belongs_to(
+    actions: ActionTable, url: str
+) -> None:
+    answer = '{"b":1,"a":"\\u0000 ü"}'
+    row = await walked(actions, action(), ActionState.SENDING)
+
+    with pytest.raises(IllegalTransition):
+        await actions.change(row, replace(row, state=ActionState.UNKNOWN, answer_json=answer))
+
+    done = replace(
+        row, state=ActionState.SUCCEEDED, owner=None, ref=Ref(id="7"), answer_json=answer
+    )
+    assert await actions.change(row, done)
+    assert timeless(await actions.by_key("acme", "key-1")) == replace(done, lease_until_ms=0)
     assert rows(url, "SELECT count(*) FROM action_events") == [(3,)]
 
 
-async def test_what_may_have_been_applied_and_nobody_holds_comes_oldest_first(
-    actions: ActionTable,
+async def test_the_first_send_is_noted_by_the_databases_clock_and_never_again(
+    actions: ActionTable, url: str
 ) -> None:
-    for name, state, created_ms, lease_s in (
-        ("young", ActionState.UNKNOWN, 3, -1.0),
-        ("old", ActionState.SENDING, 2, -1.0),
-        ("held", ActionState.UNKNOWN, 1, 60.0),
-        ("reserved", ActionState.RESERVED, 0, -1.0),
-        ("person", ActionState.NEEDS_HUMAN, 0, -1.0),
-        ("done", ActionState.SUCCEEDED, 0, -1.0),
+    row = await actions.claim(action(created_ms=1), never, 60)
+    assert (row.sent_ago_ms, (await ages(actions))) == (None, None)
+
+    sending = replace(row, state=ActionState.SENDING, attempts=1)
+    await actions.change(row, sending)
+    let_time_pass(url, 60_000)
+    unknown = replace(sending, state=ActionState.UNKNOWN)
+    await actions.change(sending, unknown)
+    await actions.change(unknown, replace(unknown, state=ActionState.SENDING, attempts=2))
+
+    age_ms = await ages(actions)
+    assert age_ms is not None
+    assert 60_000 <= age_ms < 90_000
+
+    let_time_pass(url, -120_000)  # the server's clock was set back: nobody can tell
+    assert await ages(actions) is None
+
+
+async def ages(actions: ActionTable) -> int | None:
+    row = await actions.by_key("acme", "key-1")
+    assert row is not None
+    return row.sent_ago_ms
+
+
+async def test_what_may_have_been_applied_and_nobody_holds_comes_longest_untouched_first(
+    actions: ActionTable, url: str
+) -> None:
+    for name, state, lease_s in (
+        ("b", ActionState.UNKNOWN, -1.0),
+        ("a", ActionState.SENDING, -1.0),
+        ("held", ActionState.UNKNOWN, 60.0),
+        ("reserved", ActionState.RESERVED, -1.0),
+        ("person", ActionState.NEEDS_HUMAN, -1.0),
+        ("done", ActionState.SUCCEEDED, -1.0),
     ):
-        await actions.claim(action(name, state=state, created_ms=created_ms), as_it_is, lease_s)
+        await walked(actions, action(name), state, lease_s=lease_s)
+        let_time_pass(url, 1)
 
-    await actions.claim(
-        action("free", state=ActionState.UNKNOWN, created_ms=4, owner=None), as_it_is, 60
-    )
+    await walked(actions, action("free", owner=None), ActionState.UNKNOWN)
+    elsewhere = replace(action("far", owner=None), target="salesforce")
+    await walked(actions, elsewhere, ActionState.UNKNOWN)
 
-    found = [row.action_id for row in await actions.unsettled(10)]
-    assert found == ["act_old", "act_young", "act_free"]
-    assert [row.action_id for row in await actions.unsettled(1)] == ["act_old"]
+    async def found(target: str, limit: int) -> list[str]:
+        return [row.action_id for row in await actions.unsettled(target, limit, 0)]
+
+    assert await found("zendesk", 10) == ["act_b", "act_a", "act_free"]
+    assert await found("zendesk", 1) == ["act_b"]
+    assert await found("salesforce", 10) == ["act_far"]
     assert await actions.counts() == (
+        ("salesforce", ActionState.UNKNOWN, 1),
         ("zendesk", ActionState.NEEDS_HUMAN, 1),
-        ("zendesk", ActionState.RESERVED, 1),
         ("zendesk", ActionState.SENDING, 1),
-        ("zendesk", ActionState.SUCCEEDED, 1),
         ("zendesk", ActionState.UNKNOWN, 3),
     )
+
+
+@pytest.mark.parametrize(
+    ("fence", "pause_ms"), [(1, 10_000), (2, 20_000), (4, 80_000), (8, 1_280_000), (99, 1_280_000)]
+)
+async def test_a_row_rests_twice_as_long_with_each_owner(
+    actions: ActionTable, url: str, fence: int, pause_ms: int
+) -> None:
+    wanted = replace(action(owner=None, state=ActionState.SENDING), fence=fence)
+    await actions.claim(wanted, never, 60)
+
+    let_time_pass(url, pause_ms - 5_000)
+    assert await actions.unsettled("zendesk", 10, 10_000) == ()
+
+    let_time_pass(url, 5_000)
+    assert [row.fence for row in await actions.unsettled("zendesk", 10, 10_000)] == [fence]
+
+
+async def test_renewing_a_lease_does_not_touch_a_row(actions: ActionTable, url: str) -> None:
+    await walked(actions, action(owner="a#1"), ActionState.SENDING)
+    let_time_pass(url, 30_000)
+    await actions.renew("a", -1)
+
+    assert len(await actions.unsettled("zendesk", 10, 20_000)) == 1
 
 
 async def test_settled_actions_expire_to_tombstones_by_the_databases_clock(
@@ -216,7 +295,7 @@ async def test_settled_actions_expire_to_tombstones_by_the_databases_clock(
         ("unknown", ActionState.UNKNOWN),
         ("person", ActionState.NEEDS_HUMAN),
     ):
-        await actions.claim(action(name, state=state, created_ms=1), as_it_is, 60)
+        await walked(actions, action(name, created_ms=1), state)
 
     assert await actions.expire(60, 10) == 0  # old by the router's clock, young by the database's
     assert await actions.expire(0, 1) == 1

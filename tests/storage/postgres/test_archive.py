@@ -12,7 +12,7 @@ from mcp_router.storage.postgres.actions import ActionTable
 from mcp_router.storage.postgres.archive import Archive
 from mcp_router.storage.postgres.decisions import DecisionTable
 from tests.storage.postgres.server import connect
-from tests.storage.postgres.test_actions import as_it_is
+from tests.storage.postgres.walks import as_it_is
 from tests.storage.rows import action, record
 
 

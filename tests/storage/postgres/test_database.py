@@ -17,7 +17,7 @@ from tests.storage.postgres.commits import (
     commits_that_wait_for_a_standby,
 )
 from tests.storage.postgres.server import running_server, wait_for_backend
-from tests.storage.postgres.test_actions import as_it_is
+from tests.storage.postgres.walks import as_it_is
 from tests.storage.rows import action, record
 
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow
 
-from mcp_router.domain.action import Action, ActionState
+from mcp_router.domain.action import ActionState
 from mcp_router.storage.postgres.actions import ActionTable
 from mcp_router.storage.postgres.database import Connection, Database
 from mcp_router.storage.postgres.decisions import DecisionTable
@@ -17,14 +17,10 @@ from tests.storage.postgres.commits import (
     commits_that_wait_to_begin,
 )
 from tests.storage.postgres.server import connect, rows, wait_for_backend
-from tests.storage.postgres.test_actions import as_it_is
+from tests.storage.postgres.walks import as_it_is, never, timeless
 from tests.storage.rows import action, record
 
 KILL = "SELECT pg_terminate_backend(%s, 5000)"
-
-
-def never(row: Action, held: bool) -> Action:
-    raise AssertionError(row)
 
 
 async def killed(admin: psycopg.Connection[DictRow], waiting_for: str) -> None:
@@ -91,7 +87,7 @@ async def test_a_change_that_lost_its_connection_is_answered_as_it_stands(
         await killed(admin, moment)
 
     assert await change
-    assert await actions.by_key("acme", "key-1") == sending
+    assert timeless(await actions.by_key("acme", "key-1")) == sending
     assert rows(url, "SELECT state FROM action_events ORDER BY seq") == [
         ("reserved",),
         ("sending",),
@@ -135,7 +131,7 @@ async def test_what_is_still_being_committed_when_its_connection_is_cut_is_waite
             done.append(await under_way)
 
         assert done == [await actions.by_key("acme", "key-2"), True, 1]
-        assert await actions.by_key("acme", "key-1") == sending
+        assert timeless(await actions.by_key("acme", "key-1")) == sending
         await decisions.aclose()
         await database.aclose()
 

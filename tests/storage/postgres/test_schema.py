@@ -2,31 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow, dict_row
 
-from mcp_router.domain.action import ActionState
+from mcp_router.domain.action import ARROWS, INITIAL, ActionState
 from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.postgres.actions import ActionTable
 from mcp_router.storage.postgres.database import Database
 from mcp_router.storage.postgres.decisions import DecisionTable
 from mcp_router.storage.postgres.schema import MIGRATIONS, Migration, migrate
 from tests.storage.postgres.server import connect, rows
-from tests.storage.postgres.test_actions import as_it_is
+from tests.storage.postgres.walks import walked
 from tests.storage.rows import action, record
-
-ARROWS = {
-    "reserved": {"reserved", "sending", "failed"},
-    "sending": {"reserved", "unknown", "succeeded", "failed"},
-    "unknown": {"sending", "unknown", "needs_human", "succeeded", "failed"},
-    "needs_human": {"succeeded", "failed"},
-    "succeeded": set[str](),  # `expired` needs the rest of the row blanked as well
-    "failed": set[str](),
-    "expired": set[str](),
-}
 
 OPEN = "UPDATE actions SET {} WHERE key = 'key-unknown'"
 DONE = "UPDATE actions SET {} WHERE key = 'key-succeeded'"
@@ -52,7 +43,11 @@ REFUSED = [
             "run_id = 'x'",
             "object_id = NULL",
             "fence = fence - 1",
+            "attempts = attempts - 1",
             "answer = 'x'",
+            "sent_ms = sent_ms + 1",
+            "sent_ms = NULL",
+            "place = DEFAULT",
             TOMB,
         )
     ),
@@ -67,7 +62,10 @@ REFUSED = [
             "error_code = 'x'",
             "decided_by = 'x'",
             "attempts = 5",
-            "answer = 'first', ref_id = 'x'",
+            "answer = 'x'",
+            "answer = NULL",
+            "sent_ms = 1",
+            "stored_ms = 1",
             "state = 'expired'",
             "state = 'expired', arguments = '', write = 'x'",
             f"{TOMB}, ref_id = 'x'",
@@ -75,6 +73,8 @@ REFUSED = [
         )
     ),
     "UPDATE actions SET answer = 'x' WHERE key = 'key-failed'",
+    "UPDATE actions SET ref_id = 'x' WHERE key = 'key-expired'",
+    "UPDATE actions SET state = 'sending', sent_ms = NULL WHERE key = 'key-reserved'",
     "UPDATE actions SET ref_id = 'x' WHERE key = 'key-needs_human'",
     "UPDATE actions SET attempts = 2 WHERE key = 'key-sending'",
     "INSERT INTO actions OVERRIDING SYSTEM VALUE SELECT * FROM actions "
@@ -98,8 +98,11 @@ REFUSED = [
 
 @pytest.fixture
 async def filled(actions: ActionTable, decisions: DecisionTable) -> None:
-    for state in ActionState:
-        await actions.claim(action(state, state=state), as_it_is, 60)
+    await walked(actions, action("expired"), ActionState.SUCCEEDED)
+    await actions.expire(0, 1)
+
+    for state in set(ActionState) - {ActionState.EXPIRED}:
+        await walked(actions, replace(action(state), attempts=1), state)
 
     await decisions.append(record("1"))
     await decisions.append(record("2"))
@@ -137,31 +140,47 @@ async def test_sql_typed_by_hand_cannot_break_a_promise(
     assert everything(raw) == before
 
 
-async def test_the_database_knows_the_arrows_of_the_machine(
+async def test_the_database_knows_the_arrows_of_the_ledger_and_no_other(
     raw: psycopg.Connection[DictRow],
 ) -> None:
-    found: dict[str, set[str]] = {state: set() for state in ARROWS}
-
-    for old in (state for state in ARROWS if state in set(ActionState)):
-        for new in ARROWS:
-            with raw.transaction(force_rollback=True):
-                try:
-                    raw.execute(
-                        "UPDATE actions SET state = %s, error_code = 'e' WHERE key = %s",
-                        (new, f"key-{old}"),
-                    )
-                except errors.RestrictViolation:
-                    continue
-
-                found[old].add(new)
+    found = {
+        old: frozenset(new for new in ActionState if has_arrow(raw, old, new))
+        for old in ActionState
+    }
 
     assert found == ARROWS
+
+
+def has_arrow(raw: psycopg.Connection[DictRow], old: ActionState, new: ActionState) -> bool:
+    with raw.transaction(force_rollback=True):
+        return is_accepted(
+            raw,
+            f"UPDATE actions SET {TOMB} WHERE key = 'key-{old}'"
+            if new is ActionState.EXPIRED and old in (ActionState.SUCCEEDED, ActionState.FAILED)
+            else f"UPDATE actions SET state = '{new}', error_code = 'e', answer = NULL, "
+            f"sent_ms = coalesce(sent_ms, 1) WHERE key = 'key-{old}'",
+        )
+
+
+async def test_an_action_begins_as_the_ledger_lets_it(raw: psycopg.Connection[DictRow]) -> None:
+    def begins(state: ActionState) -> bool:
+        fields = f'{{"state": "{state}", "action_id": "new", "key": "new", "place": 99}}'
+
+        with raw.transaction(force_rollback=True):
+            return is_accepted(
+                raw,
+                "INSERT INTO actions OVERRIDING SYSTEM VALUE SELECT "
+                f"(jsonb_populate_record(a, '{fields}')).* FROM actions a "
+                "WHERE key = 'key-unknown'",
+            )
+
+    assert {state for state in ActionState if begins(state)} == INITIAL
 
 
 async def test_what_is_allowed_by_hand_leaves_its_event(
     raw: psycopg.Connection[DictRow],
 ) -> None:
-    raw.execute("UPDATE actions SET answer = 'a' WHERE key = 'key-succeeded'")
+    before = len(raw.execute("SELECT FROM action_events").fetchall())
     raw.execute("UPDATE actions SET lease_until_ms = 9 WHERE key = 'key-sending'")
     raw.execute(f"UPDATE actions SET {TOMB} WHERE key = 'key-succeeded'".encode())
     raw.execute(
@@ -169,7 +188,7 @@ async def test_what_is_allowed_by_hand_leaves_its_event(
     )
 
     events = raw.execute("SELECT action_id, state, detail FROM action_events ORDER BY seq")
-    assert [tuple(row.values()) for row in events.fetchall()[-2:]] == [
+    assert [tuple(row.values()) for row in events.fetchall()[before:]] == [
         ("act_succeeded", "expired", None),
         ("act_needs_human", "failed", "maya"),
     ]
