@@ -30,6 +30,7 @@ _SETS = ", ".join(f"{name} = ?" for name in f"{STANDING}, touched_boot, touched_
 _KEYED = "tenant = ? AND key = ?"
 _LEFT = "lease_until_ms = CASE WHEN ? IS NULL THEN 0 ELSE lease_until_ms END"
 _SENT = "sent_boot = coalesce(sent_boot, ?), sent_ms = coalesce(sent_ms, ?)"
+_OPEN = "state IN ('sending', 'unknown', 'needs_human')"  # word for word as the index has it
 
 # Every word of these stands above: values are always bound, and no text of a caller gets in.
 _INSERT = f"INSERT INTO actions ({_INSERTED}) VALUES ({_MARKS})"  # noqa: S608
@@ -42,17 +43,17 @@ _RENEW = """
 """
 _UNSETTLED = f"""
     SELECT {COLUMNS} FROM actions
-    WHERE target = ? AND state IN ('sending', 'unknown') AND (
+    WHERE target = ? AND {_OPEN} AND state <> 'needs_human' AND (
         touched_boot IS NOT ? OR touched_ms > ?
         OR touched_ms + ? * (1 << min(fence - 1, 7)) <= ?
     )
     ORDER BY touched_boot IS ?, touched_ms, place
 """  # noqa: S608
-_COUNTS = """
+_COUNTS = f"""
     SELECT target, state, count(*) AS number FROM actions
-    WHERE state IN ('sending', 'unknown', 'needs_human') GROUP BY target, state
+    WHERE {_OPEN} GROUP BY target, state
     ORDER BY target, state
-"""
+"""  # noqa: S608
 _EXPIRE = """
     UPDATE actions SET state = 'expired', arguments = '', write = '', answer = NULL, updated_ms = ?
     WHERE place IN (
@@ -124,9 +125,11 @@ class ActionTable:
 
         Raises:
             IllegalTransition: the database itself refused, as it does for a terminal row.
-            StorageUnavailable: the row stays as it was.
+            StorageUnavailable: the row stays as it was. On a full disk, a change that neither
+                starts a write nor carries an answer may still be possible.
         """
-        return await self._write(lambda connection: self._change(connection, old, new))
+        last = new.answer_json is None and new.state is not ActionState.SENDING
+        return await self._write(lambda connection: self._change(connection, old, new), last=last)
 
     async def renew(self, owner_process: str, lease_s: float) -> int:
         """Give everything that calls of this process own a new lease; return how many rows."""
@@ -202,14 +205,14 @@ class ActionTable:
             )
         )
 
-    async def _write(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    async def _write(self, job: Callable[[sqlite3.Connection], T], *, last: bool = False) -> T:
         """Run a job that writes.
 
         Raises:
             IllegalTransition: a trigger or a constraint refused what it wrote.
         """
         try:
-            return await self._database.write(job)
+            return await self._database.write(job, last=last)
         except sqlite3.IntegrityError as error:
             raise IllegalTransition("The database refuses this change of an action.") from error
 

@@ -5,10 +5,12 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TypeVar
 
 from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.sqlite.reserve import Reserve
 from mcp_router.storage.sqlite.schema import migrate
 from mcp_router.storage.sqlite.writer import Writer, unavailable
 
@@ -30,23 +32,37 @@ class Database:
         Raises:
             StorageUnavailable: the file cannot be opened, is locked, or is no database.
         """
-        self._reads = _connect(path, busy_timeout_ms)
-
-        try:
-            self._writer = Writer(_connect(path, busy_timeout_ms))
-        except StorageUnavailable:
-            self._reads.close()
-            raise
+        with ExitStack() as opened:
+            self._reads = opened.enter_context(closing(_connect(path, busy_timeout_ms)))
+            self._reserve = opened.enter_context(closing(_reserve(path.parent)))
+            self._writer = Writer(_connect(path, busy_timeout_ms), self._reserve.spend)
+            opened.pop_all()
 
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-reader")
 
-    async def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, job: Callable[[sqlite3.Connection], T], *, last: bool = False) -> T:
         """Run `job` in a transaction and return its result once it is on disk.
+
+        A `last` word is small and ends something: on a full disk it has room that nothing else
+        gets, and nothing else is written until there is room for it and for the next last words.
 
         Raises:
             StorageUnavailable: the database cannot commit; nothing of the job remains.
         """
-        return await self._writer.run(job)
+        return await self._writer.run(job if last else self._with_room(job), last=last)
+
+    def _with_room(
+        self, job: Callable[[sqlite3.Connection], T]
+    ) -> Callable[[sqlite3.Connection], T]:
+        """Return the job so that it refuses to run while the reserve is spent."""
+
+        def run(connection: sqlite3.Connection) -> T:
+            if not self._reserve.held and not self._reserve.fill():
+                raise StorageUnavailable("The disk is full (SQLITE_FULL).")
+
+            return job(connection)
+
+        return run
 
     async def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run `job` on the reading connection, beside the writer.
@@ -77,6 +93,7 @@ class Database:
         self._writer.close()
         self._readers.shutdown()
         self._reads.close()
+        self._reserve.close()
 
 
 def _write_nothing(connection: sqlite3.Connection) -> None:
@@ -107,6 +124,14 @@ def _connect(path: Path, busy_timeout_ms: int) -> sqlite3.Connection:
         raise unavailable(error) from error
 
     return connection
+
+
+def _reserve(folder: Path) -> Reserve:
+    """Return the room that is held for last words."""
+    try:
+        return Reserve(folder)
+    except OSError as error:
+        raise StorageUnavailable("The database file or its folder cannot be opened.") from error
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

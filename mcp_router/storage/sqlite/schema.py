@@ -212,9 +212,10 @@ _ACTIONS = """
 
 _ACTION_INDEXES = (
     "CREATE INDEX actions_of_run ON actions (tenant, run_id) WHERE run_id IS NOT NULL",
-    "CREATE INDEX actions_owned ON actions (owner) WHERE owner IS NOT NULL",
-    "CREATE INDEX actions_unsettled ON actions (target, state) "
-    "WHERE state IN ('sending', 'unknown', 'needs_human')",
+    # One index for renewing, finding and counting what is open, since every write enters and
+    # leaves it: a second one was measured at a tenth of what a change costs.
+    "CREATE INDEX actions_open ON actions (target, state, owner) "
+    "WHERE owner IS NOT NULL OR state IN ('sending', 'unknown', 'needs_human')",
     "CREATE INDEX actions_settled ON actions (updated_ms) WHERE state IN ('succeeded', 'failed')",
 )
 
@@ -249,7 +250,9 @@ _ACTION_TRIGGERS = (
         WHEN 'unknown' THEN
             NEW.state IN ('sending', 'unknown', 'needs_human', 'succeeded', 'failed')
         WHEN 'needs_human' THEN NEW.state IN ('succeeded', 'failed')
-        ELSE NEW.state = 'expired'
+        WHEN 'succeeded' THEN NEW.state = 'expired'
+        WHEN 'failed' THEN NEW.state = 'expired'
+        ELSE 0
     END
     BEGIN SELECT RAISE(ABORT, 'an action has no such arrow'); END
     """,

@@ -29,11 +29,16 @@ _OWN_FAULT = (
 )
 
 
+# What SQLite says where there is no room: on the disk, or within a quota or a limit of the file.
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+
+
 @dataclass(slots=True)
 class _Job(Generic[T]):
     """A function to run inside a transaction, and the task that waits for it."""
 
     run: Callable[[sqlite3.Connection], T]
+    last: bool
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[T]"
     result: T | None = None
@@ -53,9 +58,15 @@ class _Job(Generic[T]):
 class Writer:
     """Runs jobs one after the other; `run` returns once the job's commit is on disk."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Take over `connection`, which must allow use from another thread."""
+    def __init__(
+        self, connection: sqlite3.Connection, make_room: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Take over `connection`, which must allow use from another thread.
+
+        `make_room` is called where the disk is full, and says whether it could free anything.
+        """
         self._connection = connection
+        self._make_room = make_room
         self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="sqlite-writer", daemon=True)
         self._closed = False
@@ -67,10 +78,11 @@ class Writer:
         """Return whether new jobs are refused."""
         return self._closed
 
-    async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, job: Callable[[sqlite3.Connection], T], *, last: bool = False) -> T:
         """Run `job` in a transaction of its own kind and return its result after the commit.
 
-        A job that raises is rolled back alone; the others of its batch are not touched.
+        A job that raises is rolled back alone; the others of its batch are not touched. Where the
+        disk is full, a job that is somebody's `last` word is run once more if room can be made.
 
         Raises:
             StorageUnavailable: the database cannot commit; nothing of the job remains.
@@ -82,7 +94,7 @@ class Writer:
             if self._closed:
                 raise StorageUnavailable("The database is closed.")
 
-            self._jobs.put(_Job(job, loop, future))  # type: ignore[arg-type]  # each keeps its own T
+            self._jobs.put(_Job(job, last, loop, future))  # type: ignore[arg-type]  # each keeps its own T
 
         return await future
 
@@ -123,7 +135,18 @@ class Writer:
             _answer(batch)
 
     def _commit(self, batch: list[_Job[object]]) -> None:
+        """Run the batch in one transaction; on a full disk, what is urgent in it once more."""
+        error = self._try(batch)
+        urgent = [job for job in batch if job.last]
+
+        if error is not None and urgent and _is_full(error) and self._make_room():
+            self._try(urgent)
+
+    def _try(self, batch: list[_Job[object]]) -> sqlite3.DatabaseError | None:
         """Run the batch in one transaction; a database that fails fails the whole batch."""
+        for job in batch:
+            job.error = None
+
         try:
             self._connection.execute("BEGIN IMMEDIATE")
 
@@ -140,6 +163,10 @@ class Writer:
             for job in batch:
                 job.error = unavailable(error)
 
+            return error
+
+        return None
+
     def _run_one(self, job: _Job[object]) -> None:
         """Run one job between savepoints, so that its own failure stays its own."""
         self._connection.execute("SAVEPOINT job")
@@ -154,6 +181,11 @@ class Writer:
             self._connection.execute("ROLLBACK TO job")
 
         self._connection.execute("RELEASE job")
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    """Return whether SQLite had no room to write."""
+    return getattr(error, "sqlite_errorcode", None) in _NO_ROOM
 
 
 def unavailable(error: sqlite3.Error) -> StorageUnavailable:

@@ -1,0 +1,87 @@
+"""Room on the disk that is held for the last words of what is under way when the disk is full.
+
+Once the disk is full, SQLite can write nothing at all, not even a state: its log cannot grow, and
+cannot begin anew because the pages in it do not fit into the file either (measured). What a desk
+has answered by then is worth more than any new action.
+"""
+
+import errno
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+RESERVE_BYTES = 4 * 1024 * 1024
+"""Enough for 100 settled actions that are committed one by one (measured: 33 kB each)."""
+
+_CANNOT = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)  # posix_fallocate(3)
+
+
+class Reserve:
+    """A file without a name beside the database: it is gone with its process, whatever ends it."""
+
+    def __init__(self, folder: Path, size: int = RESERVE_BYTES) -> None:
+        """Hold `size` bytes of the disk that `folder` is on, or none if it is full already.
+
+        Raises:
+            OSError: no file can be made in that folder.
+        """
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by `close`
+        self._size = size
+        self._held = False
+        self.fill()
+
+    @property
+    def held(self) -> bool:
+        """Return whether the room is held."""
+        return self._held
+
+    def fill(self) -> bool:
+        """Hold the room again if it is free twice; say whether it is held.
+
+        Once is not enough: it may be the very room that was given up for what is under way.
+        """
+        if not self._held:
+            self._held = self._allocate(2 * self._size)
+            self._file.truncate(self._size if self._held else 0)
+
+        return self._held
+
+    def spend(self) -> bool:
+        """Give the room to whoever writes next; say whether there was any to give."""
+        held, self._held = self._held, False
+        self._file.truncate(0)
+        return held
+
+    def close(self) -> None:
+        """Give up the room for good."""
+        self._file.close()
+
+    def _allocate(self, size: int) -> bool:
+        """Make the file take that much of the disk; say whether there is so much."""
+        try:
+            try:
+                _fallocate(self._file.fileno(), size)
+            except OSError as error:
+                if error.errno not in _CANNOT:
+                    raise
+
+                self._file.seek(0)
+                self._file.write(bytes(size))
+                self._file.flush()
+        except OSError:
+            return False
+
+        return True
+
+
+def _fallocate(file: int, size: int) -> None:
+    """Give the file that many bytes of the disk without writing them.
+
+    Raises:
+        OSError: there is no room, or the system or the file system cannot do that.
+    """
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, "no such call here")
+
+    os.posix_fallocate(file, 0, size)
