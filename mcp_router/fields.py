@@ -1,6 +1,7 @@
 """The kinds of text that a document may hold, each with the words for what was expected."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -71,7 +72,17 @@ PolicyReference = Annotated[
 Storage = Annotated[
     str,
     matching(
-        r"sqlite:///(?!:memory:)[^?#\x00-\x1f]+",
-        "sqlite:/// and the path of a file; this version keeps its data in SQLite only",
+        r"sqlite:///(?!:memory:)[^?#\x00-\x1f]+"
+        # One `@`, and no slash before it: else a piece of a password would pass for a host.
+        r"|postgres(ql)?://([^\s@/?#]+@)?[^\s@/?#]*(/[^\s@/?#]*)?(\?[^\s@#]*)?",
+        "sqlite:/// and the path of a file, or postgresql://user:password@host/database with "
+        "%-codes for the special characters of a password",
     ),
 ]
+
+
+def rooted(storage: str, folder: Path) -> str:
+    """Return a storage URL whose path, if it is one of a file, starts at `folder`."""
+    scheme = "sqlite:///"
+    path = storage.removeprefix(scheme)
+    return storage if path == storage else f"{scheme}{folder.absolute() / path}"

@@ -27,6 +27,7 @@ from mcp_router.fields import (
     Subdomain,
     Text,
     Url,
+    rooted,
 )
 from mcp_router.ledger_settings import LedgerSettings, read_ledger
 from mcp_router.marked_yaml import MAX_BYTES, YamlPath, parse_yaml
@@ -90,9 +91,13 @@ class TokenSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All of `router.yaml`; `storage` holds an absolute path, `policies` None the packaged ones."""
+    """All of `router.yaml`; `policies` is None for the packaged ones.
 
-    storage: str
+    `storage` is a sqlite URL with an absolute path, or a postgresql URL, which may hold a
+    password and so stays out of the text of these settings.
+    """
+
+    storage: str = field(repr=False)
     policy: str
     policies: Path | None = None
     providers: tuple[ProviderSettings, ...] = ()
@@ -223,9 +228,8 @@ _BASE_URLS: Mapping[ProviderKind, str] = {
 def _read(review: Review, folder: Path) -> Settings:
     """Return the settings; they are complete only where the review has no problems."""
     root = review.read(_RootForm, ()) or _RootForm()
-    database = folder.absolute() / root.storage.removeprefix("sqlite:///")
     return Settings(
-        storage=f"sqlite:///{database}",
+        storage=rooted(root.storage, folder),
         policy=root.policy,
         policies=_place(review, ("policies",), folder, what="folder"),
         providers=tuple(_providers(review, folder)),

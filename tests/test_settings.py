@@ -142,6 +142,27 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://router:${DB_PASSWORD}@db.example:5432/router?sslmode=verify-full",
+        "postgres://db-1,db-2/router?target_session_attrs=read-write",
+        "postgresql://[::1]/router",
+        "postgresql:///router?host=/var/run/postgresql",
+        "postgresql://",
+    ],
+)
+def test_a_postgresql_database_is_named_as_it_is_and_its_password_stays_unprinted(
+    tmp_path: Path, url: str
+) -> None:
+    environ = {"DB_PASSWORD": "hunter2%40"}
+
+    settings = parse_settings(f"storage: {url}", file=str(tmp_path / "r.yaml"), environ=environ)
+
+    assert settings.storage == url.replace("${DB_PASSWORD}", "hunter2%40")
+    assert "hunter2" not in repr(settings)
+
+
 def test_an_absolute_database_stays_where_it_is(tmp_path: Path) -> None:
     text = "storage: sqlite:////var/lib/router.db"
 

@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 from mcp_router.errors import InvalidSettings, MissingSecret
 from mcp_router.settings import parse_settings
 
+A_STORAGE = (
+    "sqlite:/// and the path of a file, or postgresql://user:password@host/database with %-codes "
+    "for the special characters of a password"
+)
 ENVIRON = {"OPENAI_API_KEY": "key-o", "ZENDESK_TOKEN": "key-z"}
 
 
@@ -40,17 +44,20 @@ def test_a_missing_variable_is_told_with_the_other_problems(tmp_path: Path) -> N
         (
             "qqqqqqqq: {}",
             "1:1: expected a known key: "
-            "storage, policy, policies, providers, models, tokens, desks",
+            "storage, policy, policies, providers, models, tokens, desks, ledger",
         ),
-        (
-            "storage: postgresql://db/router",
-            "1:10: storage: expected sqlite:/// and the path of a file; "
-            "this version keeps its data in SQLite only",
-        ),
-        (
-            "storage: 'sqlite:///:memory:'",
-            "1:10: storage: expected sqlite:/// and the path of a file; "
-            "this version keeps its data in SQLite only",
+        *(
+            (f"storage: '{url}'", f"1:10: storage: expected {A_STORAGE}")
+            for url in (
+                "sqlite:///:memory:",
+                "mysql://db/router",
+                "postgresql:/db/router",
+                "postgresql://router:half@secret@db/router",
+                "postgresql://router:half/secret@db/router",
+                "postgresql://router:half?secret@db/router",
+                "postgresql://router:half#secret@db/router",
+                "postgresql://router:half secret@db/router",
+            )
         ),
         ("policy: Support!", "1:9: policy: expected a policy as `name` or `name@version`"),
         ("policy: 3", "1:9: policy: expected text; put quotes around it"),
@@ -200,8 +207,7 @@ def test_all_mistakes_are_told_at_once_and_in_order(tmp_path: Path) -> None:
     assert refused(text, tmp_path) == [
         "router.yaml:2:6: desks.d: expected the key `token`, which is missing",
         "router.yaml:2:29: desks.d.email: expected text; put quotes around it",
-        "router.yaml:3:10: storage: expected sqlite:/// and the path of a file; "
-        "this version keeps its data in SQLite only",
+        f"router.yaml:3:10: storage: expected {A_STORAGE}",
         "router.yaml:5:6: models.m: expected the key `model`, which is missing",
         "router.yaml:5:6: models.m: expected the key `family`, which is missing",
         "router.yaml:6:10: tokens[0]: expected keys and values",
