@@ -5,89 +5,90 @@ from pathlib import Path
 
 import pytest
 
-from mcp_router.domain.action import Action, ActionState, Ref, Strategy
+from mcp_router.domain.action import Action, ActionState, Ref
 from mcp_router.errors import ActionNotOpen
 from mcp_router.ledger.admission import Admission
-from mcp_router.ledger.ledger import LEASE_MS, Ledger
+from mcp_router.ledger.answer import Answer, kept_answer
 from mcp_router.storage.store import open_archive, open_store
-from mcp_router.testing.clock import ManualClock
-from mcp_router.testing.stores import MemoryActions
 from tests.cli.running import run
+from tests.ledger.bench import Bench, as_read
 from tests.storage.rows import action
 
 REF = Ref(id="4711")
 BY = "dana: saw it in the ticket"
+VERDICTS = [(REF, ActionState.SUCCEEDED), (None, ActionState.FAILED)]
 
 
-class Bench:
-    """An action of a caller who may be dead, and the ledger that a person opens."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.dead: set[str] = set()
-        self.ledger = Ledger(MemoryActions(), self.clock, lambda owner: owner not in self.dead)
-
-    def wanted(self, caller: str) -> Action:
-        now_ms = self.clock.now_ms()
-        return action(
-            caller, key="key-1", owner=caller, created_ms=now_ms, lease_until_ms=now_ms + LEASE_MS
-        )
-
-    async def sending(self) -> Action:
-        _, row = await self.ledger.reserve(self.wanted("one"))
-        return await self.ledger.sending(
-            row, target="zendesk", strategy=Strategy.NONE, precondition=None
-        )
-
-    async def unknown(self) -> Action:
-        lost = await self.ledger.lost(await self.sending(), "outcome_unknown")
-        return await self.ledger.let_go(lost)
+async def open_action(bench: Bench, state: str) -> Action:
+    """Return an action that nobody holds and nobody has decided."""
+    match state:
+        case "sending":
+            row = await bench.sending("one")
+            bench.dead.add("one")
+            return row
+        case "unknown":
+            return await bench.unknown("one")
+        case _:
+            return await bench.needs_human("one")
 
 
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
-
-
-@pytest.mark.parametrize(
-    ("ref", "state"), [(REF, ActionState.SUCCEEDED), (None, ActionState.FAILED)]
-)
-async def test_a_verdict_settles_an_unknown_action(
-    bench: Bench, ref: Ref | None, state: ActionState
+@pytest.mark.parametrize(("ref", "state"), VERDICTS)
+@pytest.mark.parametrize("before", ["sending", "unknown", "needs_human"])
+async def test_a_verdict_settles_what_nobody_else_can_decide(
+    bench: Bench, before: str, ref: Ref | None, state: ActionState
 ) -> None:
-    row = await bench.unknown()
+    row = await open_action(bench, before)
 
     resolved = await bench.ledger.resolve(row, ref=ref, decided_by=BY)
 
     assert (resolved.state, resolved.ref, resolved.decided_by) == (state, ref, BY)
-    assert await bench.ledger.get(row.tenant, row.action_id) == resolved
-    admission, met = await bench.ledger.reserve(bench.wanted("two"))
-    assert (admission, met) == (Admission.REPLAY, resolved)
+    assert (resolved.fence, resolved.owner) == (row.fence + 1, None)
+    assert as_read(await bench.row(row)) == as_read(resolved)
+    admission, met = await bench.reserve("two")
+    assert (admission, as_read(met)) == (Admission.REPLAY, as_read(resolved))
 
 
-async def test_what_a_dead_caller_was_sending_may_be_decided(bench: Bench) -> None:
-    row = await bench.sending()
-    bench.dead.add("one")
-
+async def test_what_a_verdict_says_is_what_every_replay_says(bench: Bench) -> None:
+    row = await bench.unknown("one")
+    bench.clock.advance(60)
     resolved = await bench.ledger.resolve(row, ref=REF, decided_by=BY)
 
-    assert resolved.state is ActionState.SUCCEEDED
+    _, met = await bench.reserve("two")
+
+    assert met.answer_json == resolved.answer_json is not None
+    assert kept_answer(met) == Answer(
+        target="zendesk", attempts=1, done_ms=bench.clock.now_ms(), ref=REF
+    )
 
 
-async def test_what_a_call_is_still_at_is_not_decided(bench: Bench) -> None:
+@pytest.mark.parametrize("before", ["sending", "unknown"])
+async def test_what_a_call_is_still_at_is_not_decided(bench: Bench, before: str) -> None:
+    row = await bench.sending("one")
+
+    if before == "unknown":
+        row = await bench.ledger.lost(row, "outcome_unknown")
+
     with pytest.raises(ActionNotOpen):
-        await bench.ledger.resolve(await bench.sending(), ref=REF, decided_by=BY)
+        await bench.ledger.resolve(row, ref=REF, decided_by=BY)
+
+    assert as_read(await bench.row(row)) == as_read(row)
 
 
-async def test_a_verdict_is_final(bench: Bench) -> None:
-    resolved = await bench.ledger.resolve(await bench.unknown(), ref=REF, decided_by=BY)
+@pytest.mark.parametrize("first", [REF, None])
+async def test_a_verdict_is_final(bench: Bench, first: Ref | None) -> None:
+    row = await bench.unknown("one")
+    resolved = await bench.ledger.resolve(row, ref=first, decided_by=BY)
 
-    with pytest.raises(ActionNotOpen):
-        await bench.ledger.resolve(resolved, ref=None, decided_by="erin: did not see it")
+    for again in (row, resolved):
+        with pytest.raises(ActionNotOpen):
+            await bench.ledger.resolve(again, ref=None, decided_by="erin: did not see it")
+
+    assert as_read(await bench.row(row)) == as_read(resolved)
 
 
 async def test_what_was_never_sent_needs_no_verdict(bench: Bench) -> None:
-    _, row = await bench.ledger.reserve(bench.wanted("one"))
+    row = await bench.reserved("one")
+    bench.dead.add("one")
 
     with pytest.raises(ActionNotOpen):
         await bench.ledger.resolve(row, ref=None, decided_by=BY)
@@ -108,10 +109,15 @@ async def config(tmp_path: Path) -> Path:
             object_id=object_id,
             state=ActionState.UNKNOWN,
         )
-        await store.actions.claim(row, lambda existing: existing)
+        await store.actions.claim(replace(row, state=ActionState.SENDING), _as_it_is, 30.0)
+        await store.actions.change(replace(row, state=ActionState.SENDING), row)
 
     await store.aclose()
     return file
+
+
+def _as_it_is(existing: Action, _: bool) -> Action:
+    return existing
 
 
 def resolve(config: Path, action_id: str, verdict: str, *options: str) -> tuple[int, str]:
