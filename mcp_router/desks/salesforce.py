@@ -5,17 +5,15 @@ from typing import TypeVar
 
 from mcp_router.clock import Clock
 from mcp_router.desks.salesforce_client import API_VERSION, SalesforceClient
+from mcp_router.desks.salesforce_package import FIELDS, PERMISSION_SET
 from mcp_router.desks.salesforce_records import (
-    MARKER_FIELD,
-    TICKET_FIELD,
     allowance_in,
     case_ref,
     crm_case,
     customer_query,
     customers_in,
-    missing_fields,
 )
-from mcp_router.desks.salesforce_sync import find_case, sync_case
+from mcp_router.desks.salesforce_sync import find_case, find_written, sync_case
 from mcp_router.desks.workers import Workers
 from mcp_router.domain.action import Precondition, Ref, Strategy
 from mcp_router.domain.ticket import CrmCase, Customer, CustomerQuery
@@ -27,9 +25,10 @@ ResultT = TypeVar("ResultT")
 
 _MOST_CUSTOMERS = 200
 _DEPLOY = (
-    f"Deploy the Case fields {TICKET_FIELD} (text, External ID, Unique) and {MARKER_FIELD} (text), "
-    "and let the integration user edit both."
+    "Deploy the metadata of examples/salesforce, as its README says, and assign the permission set "
+    f"{PERMISSION_SET} to the user that the connected app runs as."
 )
+_UNIQUE = " and ".join(field.path for field in FIELDS if field.unique)
 
 
 class SalesforceDesk:
@@ -59,7 +58,10 @@ class SalesforceDesk:
         )
 
     def strategy(self, write: DeskWrite) -> Strategy:
-        """Return `UNIQUE_INDEX`: the ticket's id is unique, so its case is inserted once.
+        """Return `UNIQUE_INDEX`: the marker is unique, so each write is applied once.
+
+        That holds for inserts and updates alike, at Salesforce itself: sent again at any time, by
+        anybody, late or twice at once, a write with the same marker changes nothing more.
 
         Raises:
             NotConfigured: the write belongs to a help desk; so from every other method.
@@ -80,14 +82,16 @@ class SalesforceDesk:
         precondition: Precondition | None,
         timeout_s: float,
     ) -> Ref:
-        """Make the case look like `write` and carry `marker`, by at most one effective request.
+        """Make the case look like `write`, once for `marker`, by one request that has an effect.
 
-        - No case of that ticket: insert one. If one appeared in the meantime, the unique index
-          refuses: `SendFailed` with reason `EXISTS`, evidence `NOT_APPLIED` and the case's id in
-          `existing_ref`. To finish, call `write` again with the same marker: it finds the case.
-        - A case with our marker: this write was applied before; nothing is sent.
-        - Another case: update it, unless it was changed since it was read: then reason `CHANGED`,
-          evidence `NOT_APPLIED`. A late arrival can so never undo a newer change (to the second).
+        The case, new or changed, and a record of the action with its unique marker are committed
+        together or not at all; reads that go before say which case. It is refused, as
+        `SendFailed` with evidence `NOT_APPLIED`, for these reasons among others:
+
+        - `EXISTS`: a write with this marker was applied before, or is about to be; `probe` tells.
+        - `CHANGED`: the case was changed after it was read (to the second), or another case of
+          the ticket appeared meanwhile. No send of this marker was applied so far. Call again.
+        - `UNAUTHORIZED`: the unique fields or the object of the package are not in place.
 
         A 401 proves that a request was not executed, so it is sent once more with a new token.
         Failures of what is read beforehand are `NOT_APPLIED` as well.
@@ -100,16 +104,16 @@ class SalesforceDesk:
         return await self._run(work, timeout_s)
 
     async def probe(self, write: DeskWrite, *, marker: str, timeout_s: float) -> Ref | None:
-        """Return the ticket's case if the last write of the router to it carries `marker`.
+        """Return the case that the write with that marker wrote, however long ago, or None.
 
         None is read from the database, not from a search index. It says nothing of a write that
-        is still under way, and a newer write of the router hides an older one.
+        is still under way.
         """
-        ticket = _sync(write).external_id
+        _sync(write)
 
         def work(client: SalesforceClient) -> Ref | None:
-            case = find_case(client, ticket)
-            return case_ref(self._instance_url, case.id) if case and case.marker == marker else None
+            written = find_written(client, marker)
+            return case_ref(self._instance_url, written) if written else None
 
         return await self._run(work, timeout_s)
 
@@ -140,23 +144,23 @@ class SalesforceDesk:
         return await self._run(work, timeout_s)
 
     async def check(self, *, timeout_s: float) -> str:
-        """Return one line: the API version, the requests left today, the fields in place.
+        """Return one line: the API version, the requests left today, the package in place.
 
         Raises:
-            DeskRejected: Case lacks a field, or the ticket's is not unique.
+            DeskRejected: an object or a field of the package is missing or not as it must be.
             SendFailed: Salesforce is not reached or does not accept us.
         """
 
         def work(client: SalesforceClient) -> str:
             left, most = allowance_in(client.limits())
-            missing = missing_fields(client.describe_case())
+            missing = client.missing()
 
             if missing:
-                raise _not_deployed(missing)
+                raise DeskRejected(f"{'; '.join(missing)}.", next_step=_DEPLOY)
 
             return (
                 f"REST API {API_VERSION}, {left:,} of {most:,} requests left today, "
-                f"Case.{TICKET_FIELD} is unique"
+                f"{_UNIQUE} are unique"
             )
 
         return await self._run(work, timeout_s)
@@ -180,10 +184,3 @@ def _sync(write: DeskWrite) -> SyncCase:
         return write
 
     raise NotConfigured("A Salesforce desk holds no tickets; configure a Zendesk desk for them.")
-
-
-def _not_deployed(missing: tuple[str, ...]) -> DeskRejected:
-    return DeskRejected(
-        f"Case has no field {' and no field '.join(missing)} as the router needs it.",
-        next_step=_DEPLOY,
-    )

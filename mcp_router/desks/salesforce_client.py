@@ -11,12 +11,26 @@ from simple_salesforce.exceptions import (
     SalesforceError,
     SalesforceExpiredSession,
     SalesforceMalformedRequest,
+    SalesforceResourceNotFound,
 )
 
 from mcp_router.clock import Clock
 from mcp_router.desks.failures import classify_status, garbled
-from mcp_router.desks.salesforce_failures import classify_error, names_field, nothing_sent
-from mcp_router.desks.salesforce_records import TICKET_FIELD, TIER_FIELD, http_date, missing_fields
+from mcp_router.desks.salesforce_composite import (
+    CaseInsert,
+    CaseUpdate,
+    composite_body,
+    written_case,
+)
+from mcp_router.desks.salesforce_failures import (
+    errors_in,
+    names_field,
+    nothing_sent,
+    refusal,
+    refused,
+)
+from mcp_router.desks.salesforce_package import OBJECTS, missing_in
+from mcp_router.desks.salesforce_records import TIER_FIELD
 from mcp_router.desks.session import DeskSession, assert_no_retries
 from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.errors import SendFailed
@@ -59,7 +73,7 @@ class SalesforceClient:
             base_url=settings.instance_url.rstrip("/"),
         )
         self._api: Salesforce | None = None
-        self._fields_proved = False
+        self._package_proved = False
         self._connect("no token yet")
 
     @contextmanager
@@ -86,39 +100,44 @@ class SalesforceClient:
 
         return self._ask(ask)
 
-    def insert_case(self, fields: dict[str, str]) -> object:
-        """Insert a case: one request that can have an effect."""
-        return self._ask(lambda api: _cases(api).create(fields))
+    def write_case(self, write: CaseInsert | CaseUpdate) -> str:
+        """Return the id of the case, which `write` has made or changed: one request with effect.
 
-    def update_case(self, identifier: str, fields: dict[str, str], *, read_at: str) -> None:
-        """Change a case unless it was changed after the stamp `read_at`: one request likewise."""
-        headers = {"If-Unmodified-Since": http_date(read_at)}
-        status = self._ask(lambda api: _cases(api).update(identifier, fields, headers=headers))
+        `written_case` says what each failure means.
+        """
+        body = composite_body(write, version=API_VERSION)
 
-        if status != 204:
-            raise garbled(status)
+        def send(api: Salesforce) -> object:
+            try:
+                answer: object = api.restful("composite", method="POST", json=body)
+            except TypeError:  # it measures the answer's length, and not every JSON value has one
+                raise garbled(200) from None
 
-    def describe_case(self) -> object:
-        """Return the description of the Case object."""
-        return self._ask(lambda api: _cases(api).describe())
+            return answer
 
-    def require_fields(self) -> None:
-        """Prove, once, that an insert is safe: that no ticket can have two cases.
+        return written_case(self._ask(send), write)
+
+    def missing(self) -> tuple[str, ...]:
+        """Return what the customer has not deployed, or not given us; `missing_in` words it."""
+        return missing_in({name: self._description(name) for name in OBJECTS})
+
+    def require_package(self) -> None:
+        """Prove, once, that a write is safe: that Salesforce itself refuses the second of two.
 
         Raises:
-            SendFailed: the ticket's field is not unique, or one of the fields is missing.
+            SendFailed: a unique field is missing or not unique.
         """
-        if self._fields_proved:
+        if self._package_proved:
             return
 
-        if missing_fields(self.describe_case()):
-            raise SendFailed(
-                "Case lacks a field of the router, or the ticket's is not unique; see `doctor`.",
-                evidence=Evidence.NOT_APPLIED,
-                reason=Reason.UNAUTHORIZED,  # not the call's fault: the operator's to put right
+        if self.missing():
+            raise refused(
+                None,
+                Reason.UNAUTHORIZED,  # not the call's fault: the operator's to put right
+                "Salesforce lacks what keeps a write from happening twice; see `doctor`.",
             )
 
-        self._fields_proved = True
+        self._package_proved = True
 
     def limits(self) -> object:
         """Return the organisation's limits."""
@@ -127,6 +146,22 @@ class SalesforceClient:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+    def _description(self, name: str) -> object:
+        """Return the description of an object, None if there is none that we may see."""
+
+        def ask(api: Salesforce) -> object:
+            kind = getattr(api, name)
+            assert isinstance(kind, SFType)
+
+            try:
+                described: object = kind.describe()
+            except SalesforceResourceNotFound:
+                return None
+
+            return described
+
+        return self._ask(ask)
 
     def _ask(self, send: Callable[[Salesforce], AnswerT]) -> AnswerT:
         with _our_failures():
@@ -187,12 +222,6 @@ def _our_failures() -> Iterator[None]:
     try:
         yield
     except SalesforceError as error:
-        raise classify_error(error, unique_field=TICKET_FIELD) from None
+        raise refusal(error.status, errors_in(error.content)) from None
     except ValueError:  # the body of a 2xx answer is no JSON
         raise garbled() from None
-
-
-def _cases(api: Salesforce) -> SFType:
-    cases = api.Case
-    assert isinstance(cases, SFType)
-    return cases

@@ -12,62 +12,88 @@ from contextlib import contextmanager
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from simple_salesforce.exceptions import SalesforceError
 
-from mcp_router.desks.failures import classify_status
-from mcp_router.desks.salesforce_ids import full_id
+from mcp_router.desks.failures import before_write, classify_status
 from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.errors import SendFailed
 
 _CODE = re.compile(r"[A-Z][A-Z_]{2,60}")
-_DUPLICATE = re.compile(r"duplicate value found: (\S+) duplicates value on record with id: (\S+)")
+_DUPLICATE = re.compile(r"duplicate value found: (\S+) duplicates value on record with id: \S+")
 _UNNAMED = "<unknown>"  # field and id of a duplicate that another transaction has not committed
 
 _REASONS = {
     "REQUEST_LIMIT_EXCEEDED": Reason.QUOTA,
+    "STORAGE_LIMIT_EXCEEDED": Reason.QUOTA,
     # The transaction waited for a record that another one holds, gave up and was rolled back: the
     # same request may succeed later, which is what this reason tells the chain.
     "UNABLE_TO_LOCK_ROW": Reason.RATE_LIMITED,
 }
 
 
-class _ApiError(BaseModel):
+class ApiError(BaseModel):
     """One element of an error body."""
 
     message: str = ""
     errorCode: str = ""  # Salesforce's own spelling
 
 
-_ERRORS = TypeAdapter(tuple[_ApiError, ...])
+_ERRORS = TypeAdapter(tuple[ApiError, ...])
+
+
+def errors_in(body: object) -> tuple[ApiError, ...]:
+    """Return the errors in the body of an answer, none if the body is anything else."""
+    try:
+        return _ERRORS.validate_python(body)
+    except ValidationError:
+        return ()
 
 
 def names_field(error: SalesforceError, field: str) -> bool:
     """Tell whether an answer refuses a query because that field does not exist for us."""
     return any(
-        one.errorCode == "INVALID_FIELD" and f"'{field}'" in one.message for one in _errors(error)
+        one.errorCode == "INVALID_FIELD" and f"'{field}'" in one.message
+        for one in errors_in(error.content)
     )
 
 
-def classify_error(error: SalesforceError, *, unique_field: str) -> SendFailed:
+def named_code(errors: tuple[ApiError, ...]) -> str:
+    """Return the first error's code if it looks like one: it goes into messages and logs."""
+    return errors[0].errorCode if _CODE.fullmatch(errors[0].errorCode) else "unnamed"
+
+
+def refusal(status: int, errors: tuple[ApiError, ...]) -> SendFailed:
     """Return what an answer with an error status says about the effect of the request.
 
-    A duplicate of `unique_field` is `EXISTS`, with the id of the record that has the value in
-    `existing_ref` where Salesforce names it. The message holds Salesforce's code, never a value.
+    The message holds Salesforce's code, never a value.
     """
-    errors = _errors(error)
-    failure = classify_status(error.status)
+    failure = classify_status(status)
 
-    if error.status == 412:
-        return _refused(error.status, Reason.CHANGED, "The record was changed after it was read.")
+    if status == 412:
+        return refused(status, Reason.CHANGED, "The record was changed after it was read.")
 
     if not errors or failure.evidence is not Evidence.NOT_APPLIED:
         return failure
 
-    code = errors[0].errorCode if _CODE.fullmatch(errors[0].errorCode) else "unnamed"
-    message = f"Salesforce refused the request: {code}."
+    code = named_code(errors)
+    reason = _REASONS.get(code, failure.reason)
+    return refused(status, reason, f"Salesforce refused the request: {code}.")
 
-    if code == "DUPLICATE_VALUE":
-        return _duplicate(error.status, errors[0].message, message, unique_field)
 
-    return _refused(error.status, _REASONS.get(code, failure.reason), message)
+def refused(status: int | None, reason: Reason, message: str) -> SendFailed:
+    """Return the failure of a request that was not applied."""
+    return SendFailed(message, evidence=Evidence.NOT_APPLIED, reason=reason, status=status)
+
+
+def duplicated_field(errors: tuple[ApiError, ...]) -> str | None:
+    """Return the field whose unique value is taken, "" where Salesforce does not name it.
+
+    None: the answer is about something else. The field is not named where the other record is not
+    committed yet, nor, as far as we can read it, in an organisation that speaks another language.
+    """
+    if not errors or errors[0].errorCode != "DUPLICATE_VALUE":
+        return None
+
+    named = _DUPLICATE.search(errors[0].message)
+    return "" if named is None or named[1] == _UNNAMED else named[1]
 
 
 @contextmanager
@@ -80,40 +106,4 @@ def nothing_sent() -> Iterator[None]:
     try:
         yield
     except SendFailed as failure:
-        raise SendFailed(
-            failure.message,
-            evidence=Evidence.NOT_APPLIED,
-            reason=failure.reason,
-            status=failure.status,
-            retry_after_s=failure.retry_after_s,
-        ) from None
-
-
-def _errors(error: SalesforceError) -> tuple[_ApiError, ...]:
-    """Return the errors in the body of an answer, none if the body is anything else."""
-    try:
-        return _ERRORS.validate_python(error.content)
-    except ValidationError:
-        return ()
-
-
-def _duplicate(status: int, vendor_message: str, message: str, unique_field: str) -> SendFailed:
-    named = _DUPLICATE.search(vendor_message)
-
-    if named is not None and named[1] not in (unique_field, _UNNAMED):
-        return _refused(status, Reason.REJECTED, message)  # some other field of the customer's
-
-    existing = full_id(named[2]) if named else None
-    return _refused(status, Reason.EXISTS, message, existing_ref=existing)
-
-
-def _refused(
-    status: int, reason: Reason, message: str, *, existing_ref: str | None = None
-) -> SendFailed:
-    return SendFailed(
-        message,
-        evidence=Evidence.NOT_APPLIED,
-        reason=reason,
-        status=status,
-        existing_ref=existing_ref,
-    )
+        raise before_write(failure) from None

@@ -1,13 +1,7 @@
-"""Salesforce's records: the fields that are used, the questions asked, the answers read.
+"""Salesforce's records: the questions asked and the answers read.
 
-The customer deploys two custom fields on Case, both Text(255):
-
-- `McpTicketId__c`, marked External ID and Unique: the ticket that the case mirrors. Its unique
-  index is what keeps two inserts from both succeeding.
-- `McpRouterKey__c`: the marker of the last action of the router that wrote the case.
-
-The integration user needs to read and edit both. `Tier__c` on Account is optional: where it is
-missing, customers have no tier.
+What the customer deploys is in `salesforce_package.py`. `Tier__c` on Account is optional: where it
+is missing, customers have no tier.
 """
 
 import re
@@ -20,16 +14,15 @@ from simple_salesforce.format import format_soql
 
 from mcp_router.desks.failures import garbled
 from mcp_router.desks.salesforce_ids import full_id
+from mcp_router.desks.salesforce_package import ACTION_OBJECT, KEY_FIELD, REF_FIELD, TICKET_FIELD
 from mcp_router.domain.action import Ref
 from mcp_router.domain.ticket import CrmCase, Customer, CustomerQuery
 
-TICKET_FIELD = "McpTicketId__c"
-MARKER_FIELD = "McpRouterKey__c"
 TIER_FIELD = "Tier__c"
 
 _CASE_FIELDS = (
     "Id, CaseNumber, Subject, Description, Status, Priority, LastModifiedDate, SystemModstamp, "
-    f"{TICKET_FIELD}, {MARKER_FIELD}"
+    f"{TICKET_FIELD}"
 )
 _FEWEST_DIGITS, _MOST_DIGITS = 6, 9  # of a phone number without country and trunk prefix
 
@@ -70,7 +63,6 @@ class CaseRecord(_Answer):
     modified: Stamp = Field(alias="LastModifiedDate")
     stamp: Stamp = Field(alias="SystemModstamp")
     ticket: str | None = Field(alias="McpTicketId__c")
-    marker: str | None = Field(alias="McpRouterKey__c")
 
 
 class _AccountRecord(_Answer):
@@ -91,6 +83,15 @@ class _IdRecord(_Answer):
     id: RecordId = Field(alias="Id")
 
 
+class _ActionRecord(_Answer):
+    key: str = Field(alias="Key__c")
+    ref: RecordId = Field(alias="Ref__c")
+
+
+class _Actions(_Answer):
+    records: list[_ActionRecord]
+
+
 class _Cases(_Answer):
     records: list[CaseRecord]
 
@@ -101,20 +102,6 @@ class _Contacts(_Answer):
 
 class _Ids(_Answer):
     records: list[_IdRecord]
-
-
-class _Inserted(_Answer):
-    id: RecordId
-    success: bool
-
-
-class _FieldDescription(_Answer):
-    name: str
-    unique: bool
-
-
-class _Description(_Answer):
-    fields: list[_FieldDescription]
 
 
 class _Allowance(_Answer):
@@ -133,6 +120,18 @@ def case_query(ticket: str) -> str:
         fields=_CASE_FIELDS,
         field=TICKET_FIELD,
         ticket=ticket,
+    )
+
+
+def action_query(marker: str) -> str:
+    """Return the SOQL for the record of the action with that marker."""
+    return format_soql(
+        "SELECT {key:literal}, {ref:literal} FROM {object:literal} WHERE {key:literal} = {marker} "
+        "LIMIT 1",
+        key=KEY_FIELD,
+        ref=REF_FIELD,
+        object=ACTION_OBJECT,
+        marker=marker,
     )
 
 
@@ -191,6 +190,16 @@ def case_in(answer: object, ticket: str) -> CaseRecord | None:
     return next((record for record in records if record.ticket == ticket), None)
 
 
+def written_by(answer: object, marker: str) -> str | None:
+    """Return the id of the case that an action wrote, from the answer to `action_query`, or None.
+
+    Raises:
+        SendFailed: as `case_in`; so too if the record does not say what was written.
+    """
+    records = _read(TypeAdapter(_Actions), answer).records
+    return next((record.ref for record in records if record.key == marker), None)
+
+
 def contact_in(answer: object) -> str | None:
     """Return the id in the answer to `contact_query`; raises SendFailed as `case_in`."""
     records = _read(TypeAdapter(_Ids), answer).records
@@ -203,33 +212,10 @@ def customers_in(answer: object, query: CustomerQuery, target: str) -> tuple[Cus
     return tuple(_customer(record, target) for record in records if _has_phone(record, query.phone))
 
 
-def inserted_in(answer: object) -> str:
-    """Return the id of a new record; raises SendFailed as `case_in`."""
-    inserted = _read(TypeAdapter(_Inserted), answer)
-
-    if not inserted.success:
-        raise garbled()
-
-    return inserted.id
-
-
 def allowance_in(answer: object) -> tuple[int, int]:
     """Return the API requests left today and their maximum; raises SendFailed as `case_in`."""
     requests = _read(TypeAdapter(_Limits), answer).requests
     return requests.left, requests.most
-
-
-def missing_fields(answer: object) -> tuple[str, ...]:
-    """Return which of the router's two fields a description of Case lacks, or has not unique.
-
-    Raises:
-        SendFailed: as `case_in`.
-    """
-    unique = {field.name: field.unique for field in _read(TypeAdapter(_Description), answer).fields}
-    wanted = {TICKET_FIELD: True, MARKER_FIELD: False}
-    return tuple(
-        name for name, must in wanted.items() if name not in unique or (must and not unique[name])
-    )
 
 
 def crm_case(record: CaseRecord, instance_url: str) -> CrmCase:

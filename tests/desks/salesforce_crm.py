@@ -1,5 +1,6 @@
 """An embedded Salesforce over TLS with the desk that talks to it, for the desk's tests."""
 
+import json
 import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +21,7 @@ from mcp_router.sandbox.certificate import Certificate
 from mcp_router.sandbox.credentials import SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET
 from mcp_router.sandbox.effects import Effects
 from mcp_router.sandbox.salesforce.app import create_app
-from mcp_router.sandbox.salesforce.schema import CASE
+from mcp_router.sandbox.salesforce.schema import CASE, MCP_ACTION
 from mcp_router.sandbox.salesforce.state import SalesforceState
 from mcp_router.sandbox.salesforce.tables import Row
 from mcp_router.sandbox.server import SandboxServer
@@ -28,8 +29,8 @@ from mcp_router.settings import SalesforceSettings
 from tests.desks.conftest import Serve, ServerClock
 
 TIMEOUT_S = 10.0
-INSERT = r"/sobjects/Case/$"
-UPDATE = r"/sobjects/Case/500"
+WRITE = r"/composite$"
+DESCRIBE = r"/describe$"
 TOKEN = r"/oauth2/token$"
 
 SYNC = SyncCase(
@@ -131,6 +132,15 @@ class Crm:
             row for row in self.state.records(CASE) if row["McpTicketId__c"] == SYNC.external_id
         ]
 
+    def actions(self) -> dict[str, str]:
+        """What each action that Salesforce knows wrote, by its marker."""
+        rows = self.state.records(MCP_ACTION)
+        return {str(row["Key__c"]): str(row["Ref__c"]) for row in rows}
+
+    def writes(self) -> int:
+        """The requests so far that could have an effect."""
+        return self.sent("POST", WRITE)
+
     def ref(self) -> Ref:
         """What points at the one case of SYNC's ticket."""
         (case,) = self.cases()
@@ -189,6 +199,14 @@ async def failure(asking: Awaitable[object]) -> SendFailed:
 async def verdict(asking: Awaitable[object]) -> tuple[Evidence, Reason]:
     failed = await failure(asking)
     return failed.evidence, failed.reason
+
+
+def composite_part(request: Served, reference: str) -> dict[str, object]:
+    """The subrequest of that name in a composite request."""
+    parts = json.loads(request.body)["compositeRequest"]
+    (found,) = (part for part in parts if part["referenceId"] == reference)
+    assert isinstance(found, dict)
+    return found
 
 
 def other(write: SyncCase = SYNC, *, subject: str) -> SyncCase:

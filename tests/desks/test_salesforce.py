@@ -23,6 +23,7 @@ from mcp_router.sandbox.salesforce.schema import CASE, CONTACT
 from mcp_router.sandbox.salesforce.state import SalesforceState
 from tests.desks.conftest import Serve
 from tests.desks.salesforce_crm import (
+    DESCRIBE,
     TIMEOUT_S,
     TOKEN,
     Crm,
@@ -186,37 +187,80 @@ async def test_an_answer_of_another_shape_is_garbled(crm: Crm, body: str) -> Non
     assert await verdict(find(crm, CustomerQuery(name="a"))) == (Evidence.UNKNOWN, Reason.GARBLED)
 
 
-async def test_the_check_tells_version_allowance_and_fields(crm: Crm) -> None:
+async def test_the_check_tells_version_allowance_and_unique_fields(crm: Crm) -> None:
     assert await crm.desk.check(timeout_s=TIMEOUT_S) == (
-        "REST API 59.0, 14,999 of 15,000 requests left today, Case.McpTicketId__c is unique"
+        "REST API 59.0, 14,999 of 15,000 requests left today, "
+        "Case.McpTicketId__c and McpAction__c.Key__c are unique"
     )
 
 
+HIDDEN = "is missing or hidden from the router's user"
+TICKET = {"name": "McpTicketId__c", "unique": True, "length": 255}
+KEY = {"name": "Key__c", "unique": True, "length": 255}
+REF = {"name": "Ref__c", "unique": False, "length": 18}
+
+
+def description(*fields: dict[str, object], **rights: bool) -> Fault:
+    """The answer to a describe call, in which everything is allowed that is not ruled out."""
+    allowed = {"createable": True, "updateable": True}
+    body = {**allowed, "queryable": True, **rights, "fields": [{**allowed, **f} for f in fields]}
+    return Fault(kind=FaultKind.STATUS, status=200, body=json.dumps(body))
+
+
+NO_OBJECT = Fault(
+    kind=FaultKind.STATUS,
+    status=404,
+    body=json.dumps([{"message": "gone", "errorCode": "NOT_FOUND"}]),
+)
+
+
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    ("case", "action", "message"),
     [
-        ([("McpTicketId__c", False), ("McpRouterKey__c", False)],
-         "Case has no field McpTicketId__c as the router needs it."),
-        ([("McpTicketId__c", True)],
-         "Case has no field McpRouterKey__c as the router needs it."),
-        ([], "Case has no field McpTicketId__c and no field McpRouterKey__c as the router needs "
-         "it."),
+        (description(), None, f"Case.McpTicketId__c {HIDDEN}."),
+        (description({**TICKET, "unique": False}), None, "Case.McpTicketId__c is not unique."),
+        (description({**TICKET, "length": 20}), None,
+         "Case.McpTicketId__c is shorter than 255 characters."),
+        (description({**TICKET, "updateable": False}), None,
+         "Case.McpTicketId__c may not be edited by the router's user."),
+        (description(TICKET, createable=False), None,
+         "Case may not be read, created and edited by the router's user."),
+        (NO_OBJECT, None, f"Case {HIDDEN}."),
+        (None, NO_OBJECT, f"McpAction__c {HIDDEN}."),
+        (None, description(KEY, REF, updateable=False),
+         "McpAction__c may not be read, created and edited by the router's user."),
+        (None, description(REF), f"McpAction__c.Key__c {HIDDEN}."),
+        (None, description({**KEY, "unique": False}, REF), "McpAction__c.Key__c is not unique."),
+        (None, description(KEY), f"McpAction__c.Ref__c {HIDDEN}."),
+        (None, description(KEY, {**REF, "createable": False}),
+         "McpAction__c.Ref__c may not be edited by the router's user."),
+        (description(), NO_OBJECT, f"McpAction__c {HIDDEN}; Case.McpTicketId__c {HIDDEN}."),
     ],
 )  # fmt: skip
 async def test_the_check_names_what_is_not_deployed(
-    crm: Crm, fields: list[tuple[str, bool]], message: str
+    crm: Crm, case: Fault | None, action: Fault | None, message: str
 ) -> None:
-    body = json.dumps({"fields": [{"name": name, "unique": unique} for name, unique in fields]})
-    crm.server.faults.add(Fault(kind=FaultKind.STATUS, status=200, path="/describe", body=body))
+    for fault, path in ((case, "/Case/describe"), (action, "/McpAction__c/describe")):
+        if fault is not None:
+            crm.server.faults.add(replace(fault, path=path))
 
     with pytest.raises(DeskRejected) as rejected:
         await crm.desk.check(timeout_s=TIMEOUT_S)
 
     assert rejected.value.message == message
     assert rejected.value.advice == (
-        "Deploy the Case fields McpTicketId__c (text, External ID, Unique) and McpRouterKey__c "
-        "(text), and let the integration user edit both."
+        "Deploy the metadata of examples/salesforce, as its README says, and assign the "
+        "permission set McpRouter to the user that the connected app runs as."
     )
+    assert crm.server.faults.pending() == 0
+
+
+async def test_a_description_of_another_shape_is_garbled(crm: Crm) -> None:
+    crm.server.faults.add(
+        Fault(kind=FaultKind.STATUS, status=200, path=DESCRIBE, body='{"fields": 7}')
+    )
+
+    assert await verdict(crm.desk.check(timeout_s=TIMEOUT_S)) == (Evidence.UNKNOWN, Reason.GARBLED)
 
 
 async def test_a_worker_logs_in_once(crm: Crm) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from mcp_router.audit.export import COLUMNS
 from mcp_router.cli.main import main
-from mcp_router.desks.salesforce_records import MARKER_FIELD, TICKET_FIELD, TIER_FIELD
+from mcp_router.desks.salesforce_package import ACTION_OBJECT, FIELDS
+from mcp_router.desks.salesforce_records import TIER_FIELD
 from mcp_router.domain.action import ActionState, Outcome, Strategy
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.policy import PoolStrategy
@@ -134,7 +135,7 @@ def test_every_metric_is_told() -> None:
 def test_every_outcome_state_strategy_and_source_of_a_key_is_told() -> None:
     used = {Strategy.NATIVE_KEY, Strategy.CAS_MARKER, Strategy.UNIQUE_INDEX}
     wanted = {*Outcome, *ActionState, *KeySource, *used, KEY_META, RUN_META}
-    wanted |= {MARKER_FIELD, TICKET_FIELD, TIER_FIELD}
+    wanted |= {ACTION_OBJECT, TIER_FIELD, *(field.name for field in FIELDS)}
     shown = {code.removeprefix("_meta[").strip('"]') for code in named("ledger.md")}
 
     assert wanted - shown == set()

@@ -123,7 +123,7 @@ TOOLS: dict[str, Tool] = {
         prepare=mirroring,
         desk="salesforce",
         method="POST",
-        path="sobjects/Case",
+        path="/composite$",
         own={"unauthorized": SENT_AGAIN},
     ),
     "sync_crm_to_ticket": Tool(prepare=bringing_back),

@@ -143,7 +143,6 @@ def test_a_case_lives_from_insert_to_delete(org: Org) -> None:
         "ContactId": contact["Id"],
         "AccountId": contact["AccountId"],
         "McpTicketId__c": "zendesk:7",
-        "McpRouterKey__c": None,
         "CreatedDate": stamp,
         "LastModifiedDate": stamp,
         "SystemModstamp": stamp,
@@ -314,7 +313,45 @@ def test_describe_tells_what_a_sync_must_know(org: Org) -> None:
         "Closed",
     ]
     objects = org.call("GET", f"{API}/sobjects").json()["sobjects"]
-    assert [one["name"] for one in objects] == ["Account", "Contact", "Case", "Task"]
+    assert [one["name"] for one in objects] == [
+        "Account",
+        "Contact",
+        "Case",
+        "Task",
+        "McpAction__c",
+    ]
+    assert [one["name"] for one in objects if one["custom"]] == ["McpAction__c"]
+
+
+def test_a_note_of_an_action_is_kept_once_and_is_no_effect(org: Org) -> None:
+    address = f"{API}/sobjects/McpAction__c"
+
+    made = org.call("POST", address, {"Key__c": "act_1"})
+    again = org.call("POST", address, {"Key__c": "ACT_1"})
+    bare = org.call("POST", address, {"Ref__c": "500Sb0000000001IAA"})
+    filled = org.call("PATCH", f"{address}/Key__c/act_1", {"Ref__c": "500Sb0000000001IAA"})
+    read = org.call("GET", f"{address}/Key__c/act_1?fields=Id,Name,Key__c,Ref__c")
+
+    action_id = made.json()["id"]
+    assert (made.status_code, action_id[:3]) == (201, "a01")
+    assert again.json() == [
+        {
+            "message": f"duplicate value found: Key__c duplicates value on record with id: "
+            f"{action_id[:15]}",
+            "errorCode": "DUPLICATE_VALUE",
+            "fields": [],
+        }
+    ]
+    assert bare.json()[0]["errorCode"] == "REQUIRED_FIELD_MISSING"
+    assert filled.status_code == 200
+    assert read.json() == {
+        "attributes": {"type": "McpAction__c", "url": f"{address}/{action_id}"},
+        "Id": action_id,
+        "Name": "MCP-00000001",
+        "Key__c": "act_1",
+        "Ref__c": "500Sb0000000001IAA",
+    }
+    assert org.effects.count() == 0
 
 
 def test_the_daily_allowance_runs_out_and_is_reported(org: Org) -> None:

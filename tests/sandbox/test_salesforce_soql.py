@@ -6,7 +6,7 @@ from mcp_router.canonical import JsonValue
 from mcp_router.clock import SystemClock
 from mcp_router.sandbox.salesforce.answers import Refusal
 from mcp_router.sandbox.salesforce.query import answer_query
-from mcp_router.sandbox.salesforce.schema import ACCOUNT, CASE, CONTACT
+from mcp_router.sandbox.salesforce.schema import ACCOUNT, CASE, CONTACT, MCP_ACTION
 from mcp_router.sandbox.salesforce.soql import (
     Combined,
     Comparison,
@@ -245,3 +245,14 @@ def test_a_unique_value_is_found_whatever_its_case(state: SalesforceState) -> No
     assert names(state, found, "Subject") == ["linked"]
     assert names(state, wrong_status, "Subject") == []
     assert names(state, absent, "Subject") == []
+
+
+def test_the_note_of_an_action_is_found_by_its_key(state: SalesforceState) -> None:
+    state.insert(MCP_ACTION, {"Key__c": "act_1", "Ref__c": "500Sb0000000001IAA"})
+    state.insert(MCP_ACTION, {"Key__c": "act_2", "Ref__c": "500Sb0000000002IAA"})
+
+    found = "SELECT Key__c, Ref__c FROM McpAction__c WHERE Key__c = 'act_2' LIMIT 1"
+    absent = "SELECT Key__c, Ref__c FROM McpAction__c WHERE Key__c = 'act_3' LIMIT 1"
+
+    assert names(state, found, "Ref__c") == ["500Sb0000000002IAA"]
+    assert names(state, absent, "Ref__c") == []

@@ -46,7 +46,8 @@ def create_app(state: SalesforceState, effects: Effects) -> Starlette:
     """Return the app over `state`; every committed change is noted in `effects`.
 
     Kinds of effects are the object's name in lower case for an insert (`case`), with `_update`
-    and `_delete` for the others; the ref is the 18-character id.
+    and `_delete` for the others; the ref is the 18-character id. Changes of `McpAction__c` are
+    none: it only notes, in the same transaction, that another record was changed.
     """
 
     async def token(request: Request) -> Response:

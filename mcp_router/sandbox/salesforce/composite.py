@@ -2,7 +2,8 @@
 
 After "Composite" in the REST API Developer Guide: the request as a whole answers 200, each part
 carries its own status, and with `allOrNone` one failure rolls every part back and turns the
-others into 400 PROCESSING_HALTED.
+others into 400 PROCESSING_HALTED. Parts run in the order given, whatever `collateSubrequests` says.
+A value with an `@{...}` that names no earlier answer is refused; the guide is silent about it.
 """
 
 import re
@@ -17,7 +18,9 @@ from mcp_router.sandbox.salesforce.state import SalesforceState
 
 MAX_PARTS = 25
 _ADDRESS = re.compile(r"/services/data/v(\d+)\.0/(.+)")
-_REFERENCE = re.compile(r"@\{(\w+)\.(\w+)\}")
+_NAME = re.compile(r"[A-Za-z0-9]\w*", re.ASCII)
+_REFERENCE = re.compile(r"@\{([^}]*)\}")
+_INHERITED = frozenset({"accept", "authorization", "content-type"})
 _ROLLED_BACK = (
     "The transaction was rolled back since another operation in the same transaction failed."
 )
@@ -70,10 +73,10 @@ def serve_composite(state: SalesforceState, call: ApiCall) -> Answer:
 
     try:
         with state.transaction():
-            results = _run(state, parts)
+            results = _run(state, parts, stop=all_or_none)
 
-            if all_or_none and any(result.status >= 300 for result in results):
-                raise _RolledBack(_halted(results))
+            if all_or_none and results[-1].status >= 300:
+                raise _RolledBack(_halted(parts, results[-1]))
     except _RolledBack as rolled_back:
         results = rolled_back.results
 
@@ -110,23 +113,34 @@ def _part(value: JsonValue) -> _Part:
         raise _malformed("a subrequest is not an object")
 
     reference, method, url = (value.get(name) for name in ("referenceId", "method", "url"))
-    headers = value.get("httpHeaders")
 
     if not (isinstance(reference, str) and isinstance(method, str) and isinstance(url, str)):
         raise _malformed("a subrequest needs method, url and referenceId")
 
+    if not _NAME.fullmatch(reference):
+        raise _malformed("a referenceId has letters, digits and underscores only")
+
     return _Part(
         reference=reference,
-        method=method.upper(),
+        method=method,  # its letters' case counts: `patch` is no method
         url=url,
-        headers={name.lower(): str(text) for name, text in headers.items()}
-        if isinstance(headers, Mapping)
-        else {},
+        headers=_headers(value.get("httpHeaders")),
         body=value.get("body"),
     )
 
 
-def _run(state: SalesforceState, parts: list[_Part]) -> list[_Result]:
+def _headers(value: JsonValue) -> dict[str, str]:
+    given = value if isinstance(value, Mapping) else {}
+    headers = {name.lower(): str(text) for name, text in given.items()}
+
+    if not _INHERITED.isdisjoint(headers):
+        raise _malformed("a subrequest inherits Accept, Authorization and Content-Type")
+
+    return headers
+
+
+def _run(state: SalesforceState, parts: list[_Part], *, stop: bool) -> list[_Result]:
+    """Return the result of each part, with `stop` none after the first that failed."""
     results: list[_Result] = []
 
     for part in parts:
@@ -149,17 +163,18 @@ def _run(state: SalesforceState, parts: list[_Part]) -> list[_Result]:
                 )
             )
 
+        if stop and results[-1].status >= 300:
+            break
+
     return results
 
 
-def _halted(results: list[_Result]) -> list[_Result]:
-    """Return the results of a rolled back request: the failures, and the others halted."""
+def _halted(parts: list[_Part], failure: _Result) -> list[_Result]:
+    """Return the results of a rolled back request: the one failure, and the others halted."""
     halted = Refusal(400, "PROCESSING_HALTED", _ROLLED_BACK).body()
     return [
-        result
-        if result.status >= 300
-        else _Result(part=result.part, status=400, body=halted, headers={})
-        for result in results
+        failure if part is failure.part else _Result(part=part, status=400, body=halted, headers={})
+        for part in parts
     ]
 
 
@@ -193,12 +208,13 @@ def _filled(value: JsonValue, done: Mapping[str, _Result]) -> JsonValue:
 
 def _filled_text(text: str, done: Mapping[str, _Result]) -> str:
     def field(match: re.Match[str]) -> str:
-        result = done.get(match[1])
+        name, _, wanted = match[1].partition(".")
+        result = done.get(name)
         body = result.body if result and result.status < 300 else None
-        value = body.get(match[2]) if isinstance(body, Mapping) else None
+        value = body.get(wanted) if isinstance(body, Mapping) else None
 
         if value is None:
-            message = f"Invalid reference specified. No value for {match[0][2:-1]}"
+            message = f"Invalid reference specified. No value for {match[1]}"
             raise Refusal(400, "PROCESSING_HALTED", message)
 
         return str(value)

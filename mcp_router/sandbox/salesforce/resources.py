@@ -95,7 +95,7 @@ def _summary(spec: ObjectSpec, version: int) -> dict[str, JsonValue]:
         "updateable": True,
         "deletable": True,
         "queryable": True,
-        "custom": False,
+        "custom": spec.name.endswith("__c"),
         "urls": {"sobject": address, "describe": f"{address}/describe"},
     }
 
@@ -143,7 +143,7 @@ def _inserted(spec: ObjectSpec, identifier: str, version: int) -> Answer:
         status=201,
         body={"id": identifier, "success": True, "errors": []},
         headers={"Location": f"/services/data/v{version}.0/sobjects/{spec.name}/{identifier}"},
-        changes=(Change(kind=spec.name.lower(), ref=identifier),),
+        changes=_changes(spec, identifier),
     )
 
 
@@ -157,18 +157,18 @@ def _row(state: SalesforceState, call: ApiCall, spec: ObjectSpec, identifier: st
 
     if call.method == "DELETE":
         state.delete(spec, row_id)
-        change = Change(kind=f"{spec.name.lower()}_delete", ref=row_id)
-        return Answer(status=204, changes=(change,))
+        return Answer(status=204, changes=_changes(spec, row_id, "_delete"))
 
     if _changed_since(row, call.headers):
         return Answer(status=412)
 
     state.update(spec, row_id, call.body)
-    return Answer(status=204, changes=(_update_of(spec, row_id),))
+    return Answer(status=204, changes=_changes(spec, row_id, "_update"))
 
 
-def _update_of(spec: ObjectSpec, row_id: str) -> Change:
-    return Change(kind=f"{spec.name.lower()}_update", ref=row_id)
+def _changes(spec: ObjectSpec, row_id: str, what: str = "") -> tuple[Change, ...]:
+    """Return the effect of a change, none where it is a note about another one."""
+    return () if spec.bookkeeping else (Change(kind=f"{spec.name.lower()}{what}", ref=row_id),)
 
 
 def _row_by_field(
@@ -217,7 +217,7 @@ def _upsert(
 
     row_id = str(found[0]["Id"])
     state.update(spec, row_id, call.body)
-    changes = (_update_of(spec, row_id),)
+    changes = _changes(spec, row_id, "_update")
 
     if call.version < UPSERT_BODY_SINCE:
         return Answer(status=204, changes=changes)

@@ -1,7 +1,7 @@
 """The objects that the embedded Salesforce knows, with their fields.
 
 A small part of what a real organisation has, under the real names (Salesforce "Object Reference").
-`McpTicketId__c`, `McpRouterKey__c` and `Tier__c` stand for fields that a customer deploys.
+`McpTicketId__c`, `McpAction__c` and `Tier__c` stand for what a customer deploys.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,10 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSpec:
-    """One field. `id_lookup` fields can name a record in an address; unique ones only once."""
+    """One field. `id_lookup` fields can name a record in an address; unique ones only once.
+
+    `numbering` is the form of an auto-number, to be filled with the next one.
+    """
 
     name: str
     label: str
@@ -40,15 +43,21 @@ class FieldSpec:
     default: str | None = None
     refers_to: tuple[str, ...] = ()
     relationship: str | None = None
+    numbering: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectSpec:
-    """One object; the first three characters of its records' ids are `prefix`."""
+    """One object; the first three characters of its records' ids are `prefix`.
+
+    Changes of its records are effects unless it is `bookkeeping`: a note that another change was
+    made, committed with that change.
+    """
 
     name: str
     prefix: str
     fields: tuple[FieldSpec, ...]
+    bookkeeping: bool = False
 
     def field(self, name: str) -> FieldSpec | None:
         """Return the field of that name, whatever its case, as Salesforce does."""
@@ -78,6 +87,10 @@ _STAMPS = (
     _stamp("LastModifiedDate", "Last Modified Date"),
     _stamp("SystemModstamp", "System Modstamp"),
 )
+
+
+def _auto_number(name: str, label: str, numbering: str) -> FieldSpec:
+    return FieldSpec(name=name, label=label, length=30, updateable=False, numbering=numbering)
 
 
 def _text(name: str, label: str, length: int, *, required: bool = False) -> FieldSpec:
@@ -146,7 +159,7 @@ CASE = ObjectSpec(
     prefix="500",
     fields=(
         _ID,
-        FieldSpec(name="CaseNumber", label="Case Number", length=30, updateable=False),
+        _auto_number("CaseNumber", "Case Number", "{:08}"),
         _text("Subject", "Subject", 255),
         _description(32_000),
         _choice("Status", "Status", ("New", "Working", "Escalated", "Closed"), "New"),
@@ -161,7 +174,6 @@ CASE = ObjectSpec(
             external_id=True,
             id_lookup=True,
         ),
-        _text("McpRouterKey__c", "MCP Router Key", 255),
         *_STAMPS,
     ),
 )
@@ -182,7 +194,29 @@ TASK = ObjectSpec(
     ),
 )
 
-OBJECTS: Mapping[str, ObjectSpec] = {spec.name: spec for spec in (ACCOUNT, CONTACT, CASE, TASK)}
+MCP_ACTION = ObjectSpec(
+    name="McpAction__c",
+    prefix="a01",
+    fields=(
+        _ID,
+        _auto_number("Name", "Action Number", "MCP-{:08}"),
+        FieldSpec(
+            name="Key__c",
+            label="Key",
+            required=True,
+            unique=True,
+            external_id=True,
+            id_lookup=True,
+        ),
+        _text("Ref__c", "Ref", 18),
+        *_STAMPS,
+    ),
+    bookkeeping=True,
+)
+
+OBJECTS: Mapping[str, ObjectSpec] = {
+    spec.name: spec for spec in (ACCOUNT, CONTACT, CASE, TASK, MCP_ACTION)
+}
 
 
 def find_object(name: str) -> ObjectSpec | None:

@@ -26,7 +26,7 @@ class Tables:
     rows: dict[str, dict[str, Row]] = field(default_factory=lambda: {name: {} for name in OBJECTS})
     taken: dict[tuple[str, str, str], str] = field(default_factory=dict)
     last_number: int = 0
-    last_case: int = 1_000
+    last_of: dict[str, int] = field(default_factory=lambda: {"Case": 1_000})
 
     def copy(self) -> "Tables":
         """Return the database as it is now, to go back to."""
@@ -34,7 +34,7 @@ class Tables:
             rows={name: dict(rows) for name, rows in self.rows.items()},
             taken=dict(self.taken),
             last_number=self.last_number,
-            last_case=self.last_case,
+            last_of=dict(self.last_of),
         )
 
     def insert(self, spec: ObjectSpec, values: Mapping[str, Scalar], now: str) -> str:
@@ -54,10 +54,7 @@ class Tables:
         record |= {"Id": identifier, "CreatedDate": now}
         record |= {"LastModifiedDate": now, "SystemModstamp": now}
 
-        if spec.field("CaseNumber"):
-            self.last_case += 1
-            record["CaseNumber"] = f"{self.last_case:08}"
-
+        self._number(spec, record)
         self._put(spec, identifier, record)
         return identifier
 
@@ -109,6 +106,13 @@ class Tables:
         identifier = full_id(f"{spec.prefix}{_POD}{digits.rjust(6, '0')}")
         assert identifier is not None
         return identifier
+
+    def _number(self, spec: ObjectSpec, record: dict[str, Scalar]) -> None:
+        """Fill the auto-number of an object that has one."""
+        for each in spec.fields:
+            if each.numbering is not None:
+                self.last_of[spec.name] = self.last_of.get(spec.name, 0) + 1
+                record[each.name] = each.numbering.format(self.last_of[spec.name])
 
     def _derive(self, spec: ObjectSpec, record: dict[str, Scalar]) -> None:
         """Fill the fields that Salesforce computes: a contact's name, the account of a case."""
