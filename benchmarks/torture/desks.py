@@ -12,6 +12,7 @@ from benchmarks.torture.access import DeskAccess
 from benchmarks.torture.proxy import HOST, Proxy
 from mcp_router.canonical import JsonValue
 from mcp_router.clock import SystemClock
+from mcp_router.domain.case_mapping import external_id
 from mcp_router.sandbox import credentials
 from mcp_router.sandbox.certificate import Certificate
 from mcp_router.sandbox.effects import Effects
@@ -120,11 +121,7 @@ class Desks:
         try:
             self.salesforce_state.insert(
                 OBJECTS["Case"],
-                {
-                    "Subject": "Synced yesterday",
-                    "McpTicketId__c": str(ticket_id),
-                    "McpRouterKey__c": f"act_yesterday_{ticket_id}",
-                },
+                {"Subject": "Synced yesterday", "McpTicketId__c": external_id(str(ticket_id))},
             )
         finally:
             self.clock.shift(0)
@@ -241,7 +238,7 @@ class Truth:
 
     def syncs(self, ticket_id: int) -> int:
         """Return how often a ticket's case was inserted or updated over HTTP."""
-        case = self.cases.get(str(ticket_id))
+        case = self.cases.get(external_id(str(ticket_id)))
 
         if case is None:
             return 0

@@ -72,13 +72,19 @@ class Nursery:
 
 
 @asynccontextmanager
-async def open_nursery() -> AsyncIterator[Nursery]:
+async def open_nursery(*, with_controls: bool = False) -> AsyncIterator[Nursery]:
     """Start a nursery; it is ready when its first fork is asked for. End it with the block."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
     with ours, theirs:
         process = subprocess.Popen(  # noqa: ASYNC220  # it is only started here, never waited for
-            [sys.executable, "-m", "benchmarks.torture.nursery_process", str(theirs.fileno())],
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.torture.nursery_process",
+                str(theirs.fileno()),
+                *(["--controls"] if with_controls else []),
+            ],
             cwd=_CHECKOUT,
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],

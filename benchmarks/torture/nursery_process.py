@@ -1,6 +1,6 @@
 """The nursery: a process that has imported everything and forks a server for each start.
 
-    python -m benchmarks.torture.nursery_process FD
+    python -m benchmarks.torture.nursery_process FD [--controls]
 
 `FD` is one end of a sequenced-packet socket. Each message is a birth with three descriptors: the
 child's standard input, its standard output and its end of the control stream. The answer is the
@@ -18,15 +18,21 @@ from pathlib import Path
 
 from benchmarks.torture.child import run_child
 from benchmarks.torture.orders import read_birth
+from benchmarks.torture.warm_up import import_controls, warm_up
 
 _MOST_BYTES = 65_536
 _DESCRIPTORS = 3
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, *, with_controls: bool) -> None:
     """Fork until the driver hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    warm_up()
+
+    if with_controls:
+        import_controls()
+
     # A child that writes the counters of inherited objects would copy their pages.
     gc.collect()
     gc.freeze()
@@ -86,4 +92,4 @@ def _become(message: bytes, descriptors: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), with_controls="--controls" in sys.argv)

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.torture.failpoints import PASSED
 from benchmarks.torture.nursery import Born
@@ -112,6 +113,11 @@ class Server:
         finally:
             self._waiting.pop(identity, None)
 
+    async def asleep(self) -> None:
+        """Wait until the process is stopped: it reports before it stops itself."""
+        while not self.gone.is_set() and _state(self.pid) != b"T":
+            await asyncio.sleep(0.001)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; a process that has ended gets none."""
         if not self.gone.is_set():
@@ -181,3 +187,13 @@ async def start_server(born: Born) -> Server:
     )
     reports, orders = await asyncio.open_connection(sock=born.control)
     return Server(born.pid, requests, answers, reports, orders)
+
+
+def _state(pid: int) -> bytes:
+    """Return the letter of proc(5) for what a process is doing, `X` for one that is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return b"X"
+
+    return fields[0]
