@@ -68,6 +68,7 @@ def settle(
     impatient: bool = False,
     desks: Mapping[str, str] | None = None,
     tokens: tuple[Mapping[str, JsonValue], ...] = (),
+    ledger: Mapping[str, float] | None = None,
 ) -> Place:
     """Write a router.yaml.
 
@@ -76,6 +77,7 @@ def settle(
     """
     document = yaml.safe_load(sandbox.router_yaml())
     document["tokens"] = [dict(token) for token in tokens]
+    document["ledger"] = dict(ledger or {})
 
     for name, base_url in (desks or {}).items():
         document["desks"][name] = {**document["desks"]["zendesk"], "base_url": base_url}
