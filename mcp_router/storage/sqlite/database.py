@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TypeVar
 
-from mcp_router.errors import StorageUnavailable
+from mcp_router.errors import InvalidArguments, StorageUnavailable
 from mcp_router.storage.sqlite.reserve import Reserve
 from mcp_router.storage.sqlite.schema import migrate
 from mcp_router.storage.sqlite.writer import Writer, unavailable
@@ -47,9 +47,13 @@ class Database:
         gets, and nothing else is written until there is room for it and for the next last words.
 
         Raises:
+            InvalidArguments: a text holds what no file can keep; nothing was written.
             StorageUnavailable: the database cannot commit; nothing of the job remains.
         """
-        return await self._writer.run(job if last else self._with_room(job), last=last)
+        try:
+            return await self._writer.run(job if last else self._with_room(job), last=last)
+        except UnicodeEncodeError:
+            raise _unkeepable() from None  # its text is the very value
 
     def _with_room(
         self, job: Callable[[sqlite3.Connection], T]
@@ -68,6 +72,7 @@ class Database:
         """Run `job` on the reading connection, beside the writer.
 
         Raises:
+            InvalidArguments: what is asked for holds what no file can keep.
             StorageUnavailable: the database cannot be read.
         """
         if self._writer.closed:
@@ -77,6 +82,8 @@ class Database:
 
         try:
             return await loop.run_in_executor(self._readers, job, self._reads)
+        except UnicodeEncodeError:
+            raise _unkeepable() from None
         except sqlite3.Error as error:
             raise unavailable(error) from error
 
@@ -124,6 +131,11 @@ def _connect(path: Path, busy_timeout_ms: int) -> sqlite3.Connection:
         raise unavailable(error) from error
 
     return connection
+
+
+def _unkeepable() -> InvalidArguments:
+    """Return the error for half a character."""
+    return InvalidArguments("An argument holds a character that cannot be stored.")
 
 
 def _reserve(folder: Path) -> Reserve:

@@ -150,8 +150,8 @@ def m004_the_ledger_recovers(db: Database) -> None:
     """Build the ledger's table anew: what is sent and answered, tombstones, arrows, a clock."""
     db.conn.execute(_ACTIONS)
     db.conn.execute(
-        f"INSERT INTO actions_new (place, write, {_COPIED}) "  # noqa: S608  # our own columns
-        f"SELECT rowid, '', {_COPIED} FROM actions ORDER BY rowid"
+        f"INSERT INTO actions_new (place, write, sent_boot, sent_ms, {_COPIED}) "  # noqa: S608
+        f"SELECT rowid, '', {_SENT_SOMETIME}, {_COPIED} FROM actions ORDER BY rowid"
     )
     db.conn.execute("DROP TABLE actions")  # and with it its triggers and indexes
     db.conn.execute("ALTER TABLE actions_new RENAME TO actions")
@@ -167,6 +167,12 @@ _COPIED = (
     "tenant, key, action_id, principal, tool, target, strategy, fingerprint, arguments, state, "
     "created_ms, updated_ms, attempts, fence, owner, lease_until_ms, marker, run_id, object_id, "
     "stamp, stamp_settled, ref_id, ref_url, error_code, decided_by"
+)
+
+# When a row was sent that may have been, before that was noted: in no boot that ever was.
+_SENT_SOMETIME = (
+    "CASE WHEN state <> 'reserved' OR attempts > 0 THEN '' END, "
+    "CASE WHEN state <> 'reserved' OR attempts > 0 THEN 0 END"
 )
 
 # `lease_until_ms`, `sent_ms` and `touched_ms` count from the boot that `sent_boot` and
@@ -224,13 +230,14 @@ _ACTION_TRIGGERS = (
     """
     CREATE TRIGGER actions_begin BEFORE INSERT ON actions
     WHEN NEW.state NOT IN ('reserved', 'sending')
+        OR (NEW.state = 'sending') <> (NEW.sent_ms IS NOT NULL)
         OR EXISTS (SELECT 1 FROM actions WHERE tenant = NEW.tenant AND key = NEW.key)
         OR EXISTS (SELECT 1 FROM actions WHERE action_id = NEW.action_id)
         OR EXISTS (SELECT 1 FROM actions WHERE place = NEW.place)
     BEGIN SELECT RAISE(ABORT, 'an action begins once, as reserved or sending'); END
     """,
     """
-    CREATE TRIGGER actions_identity BEFORE UPDATE OF place, tenant, key, action_id, principal,
+    CREATE TRIGGER actions_identity BEFORE UPDATE OF tenant, key, action_id, principal,
         tool, fingerprint, created_ms, marker, run_id, object_id ON actions
     BEGIN SELECT RAISE(ABORT, 'what an action is never changes, only how it stands'); END
     """,
@@ -244,7 +251,11 @@ _ACTION_TRIGGERS = (
     CREATE TRIGGER actions_arrow BEFORE UPDATE OF target, strategy, state, updated_ms, attempts,
         fence, owner, stamp, stamp_settled, ref_id, ref_url, error_code, decided_by, answer,
         sent_boot, sent_ms, touched_boot, touched_ms ON actions
-    WHEN NEW.fence < OLD.fence OR NEW.attempts < OLD.attempts OR NOT CASE OLD.state
+    WHEN NEW.fence < OLD.fence OR NEW.attempts < OLD.attempts
+        OR (NEW.state = 'sending' AND NEW.sent_ms IS NULL)
+        OR (OLD.sent_ms IS NOT NULL AND NEW.sent_ms IS NOT OLD.sent_ms)
+        OR (OLD.sent_ms IS NOT NULL AND NEW.sent_boot IS NOT OLD.sent_boot)
+        OR NOT CASE OLD.state
         WHEN 'reserved' THEN NEW.state IN ('reserved', 'sending', 'failed')
         WHEN 'sending' THEN NEW.state IN ('reserved', 'unknown', 'succeeded', 'failed')
         WHEN 'unknown' THEN
@@ -258,7 +269,7 @@ _ACTION_TRIGGERS = (
     """,
     """
     CREATE TRIGGER actions_tomb BEFORE UPDATE ON actions
-    WHEN OLD.state IN ('succeeded', 'failed', 'expired') AND NOT (
+    WHEN NEW.place <> OLD.place OR OLD.state IN ('succeeded', 'failed', 'expired') AND NOT (
         OLD.state <> 'expired' AND NEW.state = 'expired'
         AND NEW.arguments = '' AND NEW.write = '' AND NEW.answer IS NULL
         AND (
