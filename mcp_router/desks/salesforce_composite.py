@@ -11,7 +11,8 @@ organisation:
 - "Composite Subrequest Result": after a rollback every subrequest answers an error; those that are
   not at fault answer 400 with `PROCESSING_HALTED`.
 - "Conditional Request Headers": `If-Unmodified-Since` on a PATCH of a record, 412 if it was changed
-  later. That a 412 makes the whole roll back follows from "returns an error"; it is not said.
+  later. That a 412 rolls the whole back follows from "returns an error" and is not said in as many
+  words: where it did not, an update whose answer was lost would be found though it was refused.
 
 The record of the action comes first. A repeated write therefore fails on `Key__c`, whatever became
 of the case since, and a failure of the case proves that no earlier send of this action committed.
@@ -190,13 +191,19 @@ def _done(result: _Result, *, created: bool) -> str:
 
 def _undone(results: list[_Result]) -> SendFailed:
     """Return why the request was rolled back: the first subrequest that was not merely halted."""
+    if any(result.referenceId == _CASE and result.httpStatusCode == 412 for result in results):
+        return refusal(412, ())  # the case was not written, whatever became of the rest
+
     if any(result.httpStatusCode < 400 for result in results):
         return garbled(200)  # half of it was done, which the API rules out
 
     for result in results:
         errors = errors_in(result.body)
 
-        if errors and all(error.errorCode == _HALTED for error in errors):
+        if not errors:
+            break
+
+        if all(error.errorCode == _HALTED for error in errors):
             continue
 
         if result.referenceId == _CASE:
@@ -223,7 +230,7 @@ def _action_refusal(result: _Result, errors: tuple[ApiError, ...]) -> SendFailed
     if duplicated_field(errors) in (KEY_FIELD, ""):
         return refused(failure.status, Reason.EXISTS, failure.message)
 
-    if not errors or failure.evidence is not Evidence.NOT_APPLIED:
+    if failure.evidence is not Evidence.NOT_APPLIED:
         return failure
 
     if failure.reason in (Reason.QUOTA, Reason.RATE_LIMITED):
