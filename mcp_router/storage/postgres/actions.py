@@ -228,11 +228,8 @@ class ActionTable:
 
 async def _change(connection: Connection, batch: Sequence[_Change]) -> Sequence[bool]:
     """Make the changes in one statement; say of each whether its row was as it was believed."""
-    values = [
-        (one.old.tenant, one.old.key, one.old.state, one.old.fence, *rows.standing(one.new))
-        for one in batch
-    ]
-    done = await connection.execute(rows.CHANGE, rows.arrays(values))
+    items = rows.changed((one.old, one.new) for one in batch)
+    done = await connection.execute(rows.CHANGE, (items,))
     made = {row["n"] for row in await done.fetchall()}
     return [place in made for place in range(1, len(batch) + 1)]
 

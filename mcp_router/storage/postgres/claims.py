@@ -37,10 +37,8 @@ class Found:
 
 async def insert(connection: Connection, batch: Sequence[Claim]) -> Sequence[Found | None]:
     """Write the rows that are new and read those that are not, in one statement."""
-    values = [
-        (*rows.identity(one.wanted), one.lease_ms, *rows.standing(one.wanted)) for one in batch
-    ]
-    done = await connection.execute(rows.CLAIM, rows.arrays(values))
+    items = rows.claimed((one.wanted, one.lease_ms) for one in batch)
+    done = await connection.execute(rows.CLAIM, (items,))
     answers: list[Found | None] = []
 
     for one, row in zip(batch, await done.fetchall(), strict=True):
@@ -141,21 +139,7 @@ async def take(
     connection: Connection, judged: Action, existing: Action, lease_ms: int
 ) -> Action | None:
     """Write the judged row with a new lease, or return None if `existing` has changed by now."""
-    done = await connection.execute(
-        rows.TAKE,
-        (
-            lease_ms,
-            *rows.arrays([rows.standing(judged)]),
-            existing.tenant,
-            existing.key,
-            existing.state,
-            existing.fence,
-            existing.attempts,
-            existing.updated_ms,
-            existing.owner,
-            existing.lease_until_ms,
-        ),
-    )
+    done = await connection.execute(rows.TAKE, rows.taken(existing, judged, lease_ms))
     row = await done.fetchone()
     return None if row is None else rows.read_action(row)
 

@@ -213,6 +213,7 @@ class Database:
             SELECT set_config('statement_timeout', %s, false),
                 set_config('idle_in_transaction_session_timeout', %s, false),
                 set_config('default_transaction_isolation', 'read committed', false),
+                set_config('plan_cache_mode', 'force_generic_plan', false),
                 set_config('synchronous_commit',
                     CASE current_setting('synchronous_commit')
                         WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)

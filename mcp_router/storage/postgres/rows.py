@@ -3,7 +3,8 @@
 Nothing here runs a statement; every value is bound, and every name stands in this file.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from psycopg.rows import DictRow
@@ -45,6 +46,9 @@ _STANDING = {
 }
 _WRITTEN = _IDENTITY | _STANDING
 
+_LEASE = {"lease_ms": _NUMBER}
+_BELIEF = {"tenant": _TEXT, "key": _TEXT, "old_state": _TEXT, "old_fence": _NUMBER}
+
 _MOST_DOUBLINGS = 7  # a pause of 5 s between two looks at a row grows to 11 minutes
 _NOW = "mcp_router_now_ms()"
 
@@ -58,10 +62,17 @@ def _read_columns(row: str) -> str:
 
 
 def _items(more: dict[str, str], row: str) -> str:
-    """Return a batch of bound arrays as rows that are counted from 1."""
+    """Return a bound JSON list of objects as rows that are counted from 1.
+
+    One value however many columns and rows there are: a third of the time of an array a column
+    (measured with psycopg 3.3).
+    """
     columns = more | _STANDING
-    arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
-    return f"unnest({arrays}) WITH ORDINALITY AS {row}({', '.join(columns)}, n)"
+    kinds = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    names = ", ".join(columns)
+    return (
+        f"ROWS FROM (json_to_recordset(%s::json) AS ({kinds})) WITH ORDINALITY AS {row}({names}, n)"
+    )
 
 
 def _is_held(row: str) -> str:
@@ -99,7 +110,7 @@ LOCK_NEAR = """
 """
 
 CLAIM = f"""
-    WITH item AS MATERIALIZED (SELECT * FROM {_items(_IDENTITY | {"lease_ms": _NUMBER}, "item")}),
+    WITH item AS MATERIALIZED (SELECT * FROM {_items(_IDENTITY | _LEASE, "item")}),
     added AS (
         INSERT INTO actions ({", ".join(_WRITTEN)}, lease_until_ms, stored_ms, sent_ms)
         SELECT {", ".join(_WRITTEN)}, CASE WHEN owner IS NULL THEN 0 ELSE {_NOW} + lease_ms END,
@@ -124,7 +135,7 @@ row that another transaction has inserted meanwhile is neither new nor read.
 CHANGE = f"""
     UPDATE actions a SET {_moved("item")},
         lease_until_ms = CASE WHEN item.owner IS NULL THEN 0 ELSE a.lease_until_ms END
-    FROM {_items({"tenant": _TEXT, "key": _TEXT, "old_state": _TEXT, "old_fence": _NUMBER}, "item")}
+    FROM {_items(_BELIEF, "item")}
     WHERE a.tenant = item.tenant AND a.key = item.key AND a.state = item.old_state
         AND a.fence = item.old_fence
     RETURNING item.n
@@ -172,48 +183,80 @@ COUNTS = """
 """
 
 
-def identity(action: Action) -> tuple[Value, ...]:
-    """Return what an action is, in the order of the columns."""
-    return (
-        action.tenant,
-        action.key,
-        action.action_id,
-        action.principal,
-        action.tool,
-        action.fingerprint,
-        action.arguments_json,
-        action.write_json,
-        action.created_ms,
-        action.marker,
-        action.run_id,
-        action.object_id,
+def claimed(batch: Iterable[tuple[Action, int]]) -> str:
+    """Return what `CLAIM` binds: the wanted rows, each with its lease in milliseconds."""
+    return json.dumps(
+        [
+            _identity(wanted) | {"lease_ms": lease_ms} | standing(wanted)
+            for wanted, lease_ms in batch
+        ]
     )
 
 
-def standing(action: Action) -> tuple[Value, ...]:
-    """Return how an action stands, in the order of the columns."""
+def changed(batch: Iterable[tuple[Action, Action]]) -> str:
+    """Return what `CHANGE` binds: rows as they are believed to be, and as they shall be."""
+    return json.dumps(
+        [
+            {"tenant": old.tenant, "key": old.key, "old_state": old.state, "old_fence": old.fence}
+            | standing(new)
+            for old, new in batch
+        ]
+    )
+
+
+def taken(old: Action, new: Action, lease_ms: int) -> tuple[Value, ...]:
+    """Return what `TAKE` binds: the lease, the row as it shall be, the row as it was judged."""
+    return (
+        lease_ms,
+        json.dumps([standing(new)]),
+        old.tenant,
+        old.key,
+        old.state,
+        old.fence,
+        old.attempts,
+        old.updated_ms,
+        old.owner,
+        old.lease_until_ms,
+    )
+
+
+def _identity(action: Action) -> dict[str, Value]:
+    """Return what an action is, by column."""
+    return {
+        "tenant": action.tenant,
+        "key": action.key,
+        "action_id": action.action_id,
+        "principal": action.principal,
+        "tool": action.tool,
+        "fingerprint": action.fingerprint,
+        "arguments": action.arguments_json,
+        "write": action.write_json,
+        "created_ms": action.created_ms,
+        "marker": action.marker,
+        "run_id": action.run_id,
+        "object_id": action.object_id,
+    }
+
+
+def standing(action: Action) -> dict[str, Value]:
+    """Return how an action stands, by column."""
     held, ref = action.precondition, action.ref
-    return (
-        action.target,
-        action.strategy,
-        action.state,
-        action.updated_ms,
-        action.attempts,
-        action.fence,
-        action.owner,
-        held.stamp if held else None,
-        held.settled if held else None,
-        ref.id if ref else None,
-        ref.url if ref else None,
-        action.error_code,
-        action.decided_by,
-        action.answer_json,
-    )
-
-
-def arrays(rows: Sequence[tuple[Value, ...]]) -> list[list[Value]]:
-    """Return rows as the arrays that a batch binds, one for each column."""
-    return [list(column) for column in zip(*rows, strict=True)]
+    return {
+        "target": action.target,
+        "strategy": action.strategy,
+        "state": action.state,
+        "updated_ms": action.updated_ms,
+        "attempts": action.attempts,
+        "fence": action.fence,
+        "owner": action.owner,
+        "stamp": held.stamp if held else None,
+        "stamp_settled": held.settled if held else None,
+        "ref_id": ref.id if ref else None,
+        "ref_url": ref.url if ref else None,
+        "error_code": action.error_code,
+        "decided_by": action.decided_by,
+        "answer": action.answer_json,
+    }
 
 
 def read_action(row: DictRow) -> Action:
