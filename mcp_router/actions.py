@@ -208,11 +208,10 @@ class Actions:
 
             match admission:
                 case Admission.PROCEED:
-                    return admission, await delivery.deliver(action, shipment)
+                    return admission, await delivery.deliver(action, _as_kept(shipment, action))
                 case Admission.RECONCILE:
-                    # What was sent is what is asked for, whatever the policy prefers by now.
-                    sent = unpack(action.write_json) if action.write_json else shipment.write
-                    holder = replace(shipment, write=sent, desks=self._holder(action))
+                    # It is asked for where it went, whatever the policy prefers by now.
+                    holder = replace(_as_kept(shipment, action), desks=self._holder(action))
                     return admission, await delivery.reconcile(action, holder)
                 case _:
                     return admission, Settled(action=action)
@@ -280,6 +279,15 @@ class Actions:
             return wanted
 
         return start(wanted, target=desk.name, strategy=strategy, precondition=None, now_ms=now_ms)
+
+
+def _as_kept(shipment: Shipment, action: Action) -> Shipment:
+    """Return the shipment with the write that is on disk, which is what its key stands for.
+
+    The same arguments may make another write by now, where a tool reads first; whoever goes on
+    with the action sends what is on disk, and a target that keeps a key compares bodies.
+    """
+    return replace(shipment, write=unpack(action.write_json)) if action.write_json else shipment
 
 
 def _intention(call: Call, wish: Wish) -> Intention:
