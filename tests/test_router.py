@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from mcp_router.domain.action import ActionState, Ref, Strategy
+from mcp_router.domain.action import ActionState, Strategy
 from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.domain.completion import CompletionRequest, Message, Role
 from mcp_router.domain.record import ModelAnswer
-from mcp_router.errors import NoTarget, StorageUnavailable, TargetsRefused
+from mcp_router.errors import NoTarget, TargetsRefused
 from mcp_router.router import Order
 from mcp_router.signals.collect import CallerFacts
 from mcp_router.testing.desks import ScriptedDesk, Step, lost_answer, refusal
@@ -118,10 +118,8 @@ async def test_a_model_is_told_what_its_run_has_already_done() -> None:
 
 async def test_a_run_of_another_tenant_is_nobodys_business() -> None:
     house = House(answers={"haiku": [completion()]})
-    theirs = replace(
-        action(tenant="other", run_id="run-1", state=ActionState.SUCCEEDED), ref=Ref(id="1")
-    )
-    await house.store.claim(theirs, lambda row: row)
+    theirs = action(tenant="other", run_id="run-1", state=ActionState.SENDING)
+    await house.ledger.reserve(theirs)
 
     await house.router.complete(house.call("route_completion", run_id="run-1"), ORDER)
 
@@ -129,11 +127,13 @@ async def test_a_run_of_another_tenant_is_nobodys_business() -> None:
     assert request.messages == ASK.messages
 
 
-async def test_an_answer_whose_record_cannot_be_kept_does_not_leave() -> None:
+async def test_an_answer_leaves_while_the_store_is_away_and_its_record_is_kept_later() -> None:
     house = House(answers={"haiku": [completion()]})
     house.kept.broken = True
 
-    with pytest.raises(StorageUnavailable):
-        await house.router.complete(house.call("route_completion"), ORDER)
+    done = await house.router.complete(house.call("route_completion"), ORDER)
 
-    assert house.kept.records == ()
+    assert (done.completion, house.kept.records) == (completion(), ())
+    house.kept.broken = False
+    await house.log.catch_up()
+    assert [(one.decision_id, one.outcome) for one in house.kept.records] == [("dec_1", "ok")]

@@ -1,6 +1,6 @@
 """One action on its way to scripted desks, through a ledger in memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mcp_router.domain.action import Action, ActionState, Strategy
 from mcp_router.domain.attempt import Attempt
@@ -8,7 +8,10 @@ from mcp_router.domain.ticket import Visibility
 from mcp_router.domain.write import NewComment, UpdateTicket
 from mcp_router.execute.delivery import Delivery, Settled, Shipment
 from mcp_router.ledger.admission import Admission
-from mcp_router.ledger.ledger import LEASE_MS, Ledger
+from mcp_router.ledger.ledger import Ledger
+from mcp_router.ledger.machine import start
+from mcp_router.ledger.parcel import pack
+from mcp_router.ledger.strategies import needs_version
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.desks import ScriptedDesk
 from mcp_router.testing.stores import MemoryActions
@@ -17,6 +20,7 @@ from tests.storage.rows import action
 WRITE = UpdateTicket(
     ticket_id="7", comment=NewComment(body="On its way.", visibility=Visibility.PUBLIC)
 )
+PROCESS = "boot:1:2"
 
 
 @dataclass(kw_only=True)
@@ -25,17 +29,13 @@ class Dock:
 
     desks: tuple[ScriptedDesk, ...]
     clock: ManualClock = field(default_factory=ManualClock)
-    store: MemoryActions = field(default_factory=MemoryActions)
     attempts: list[Attempt] = field(default_factory=list)
     calls: int = 0
 
-    @property
-    def ledger(self) -> Ledger:
-        return Ledger(self.store, self.clock, lambda owner: True)
-
-    @property
-    def delivery(self) -> Delivery:
-        return Delivery(self.ledger, self.clock, self.attempts.append)
+    def __post_init__(self) -> None:
+        self.store = MemoryActions(self.clock)
+        self.ledger = Ledger(self.store, self.clock)
+        self.delivery = Delivery(self.ledger, self.clock, self.attempts.append)
 
     def shipment(self, *desks: ScriptedDesk) -> Shipment:
         return Shipment(
@@ -45,31 +45,39 @@ class Dock:
             attempt_timeout_s=5,
         )
 
-    def wanted(self) -> Action:
+    def wanted(self, key: str = "key") -> Action:
+        """Return what `actions.py` wants on disk for a new call."""
         self.calls += 1
-        now_ms = self.clock.now_ms()
-        strategy: Strategy = self.desks[0].strategy(WRITE)
-        return action(
-            str(self.calls),
-            key="key",
-            owner=f"call-{self.calls}",
-            strategy=strategy,
-            created_ms=now_ms,
-            lease_until_ms=now_ms + LEASE_MS,
+        desk = self.desks[0]
+        strategy: Strategy = desk.strategy(WRITE)
+        wanted = parcel(
+            str(self.calls), desk.name, key=key, owner=f"{PROCESS}#{self.calls}", clock=self.clock
         )
+
+        if needs_version(strategy):
+            return wanted
+
+        now_ms = self.clock.now_ms()
+        return start(wanted, target=desk.name, strategy=strategy, precondition=None, now_ms=now_ms)
 
     async def call(self) -> Settled:
         """Do what `actions.py` does with one call."""
-        admission, row = await self.ledger.reserve(self.wanted())
+        wanted = self.wanted()
 
-        match admission:
-            case Admission.PROCEED:
-                return await self.delivery.deliver(row, self.shipment())
-            case Admission.RECONCILE:
-                holder = [desk for desk in self.desks if desk.name == row.target]
-                return await self.delivery.reconcile(row, self.shipment(*holder))
-            case _:
-                return Settled(action=row)
+        try:
+            admission, row = await self.ledger.reserve(wanted)
+
+            match admission:
+                case Admission.PROCEED:
+                    return await self.delivery.deliver(row, self.shipment())
+                case Admission.RECONCILE:
+                    holder = [desk for desk in self.desks if desk.name == row.target]
+                    return await self.delivery.reconcile(row, self.shipment(*holder))
+                case _:
+                    return Settled(action=row)
+        except BaseException:
+            self.ledger.abandon(wanted)
+            raise
 
     async def state(self) -> ActionState:
         """Return how the action stands on disk."""
@@ -86,3 +94,9 @@ class Dock:
             desk.settle_late()
 
         return sum(len(desk.effects) for desk in self.desks)
+
+
+def parcel(name: str, target: str, *, key: str, owner: str | None, clock: ManualClock) -> Action:
+    """Return a reserved action that carries `WRITE` to a desk."""
+    row = action(name, key=key, owner=owner, created_ms=clock.now_ms(), lease_until_ms=0)
+    return replace(row, target=target, write_json=pack(WRITE))

@@ -1,10 +1,11 @@
 """The three walks over scripted targets and stores in memory, wired as `app.py` does it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mcp_router.actions import Acted, Actions, Reader, Wish
 from mcp_router.audit.log import DecisionLog
+from mcp_router.clock import Clock
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Caller, Scope
 from mcp_router.domain.completion import Completion, FinishReason, Usage
@@ -24,7 +25,7 @@ from mcp_router.testing.desks import ScriptedDesk
 from mcp_router.testing.providers import ScriptedProvider
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.decide.examples import LIMITS, policy, pool, rule
-from tests.execute.shipping import WRITE
+from tests.execute.shipping import PROCESS, WRITE
 
 
 class OnePolicy:
@@ -82,12 +83,13 @@ class House:
     answers: Mapping[str, Sequence[Completion | SendFailed]] = field(default_factory=dict)
     limits: ChainLimits = LIMITS
     clock: ManualClock = field(default_factory=ManualClock)
-    store: MemoryActions = field(default_factory=MemoryActions)
+    make_store: Callable[[Clock], MemoryActions] = MemoryActions
     kept: MemoryRecords = field(default_factory=MemoryRecords)
     calls: int = 0
     drawn: int = 0
 
     def __post_init__(self) -> None:
+        self.store = self.make_store(self.clock)
         self.providers = {name: ScriptedProvider(script) for name, script in self.answers.items()}
         models = {
             name: ModelTarget(name=name, provider=name, model="m", family=name)
@@ -101,7 +103,7 @@ class House:
         )
         self.judge = Judge(OnePolicy(self._policy()), "support", targets)
         self.log = DecisionLog(self.kept, self.clock)
-        self.ledger = Ledger(self.store, self.clock, lambda owner: True)
+        self.ledger = Ledger(self.store, self.clock)
         self.lookups = Lookups(
             judge=self.judge, targets=targets, log=self.log, clock=self.clock, jitter=lambda: 1.0
         )
@@ -121,7 +123,7 @@ class House:
             log=self.log,
             clock=self.clock,
             entropy=self._draw,
-            owner="boot:1:2",
+            owner=PROCESS,
         )
 
     def call(
@@ -130,6 +132,7 @@ class House:
         *,
         key: str | None = None,
         run_id: str | None = None,
+        host_call_id: str | None = None,
         tenant: str = "acme",
     ) -> Call:
         """Return a new call, as a transport hands it in."""
@@ -141,6 +144,7 @@ class House:
             caller=Caller(tenant=tenant, principal="copilot", scopes=scopes, transport="http"),
             received_ms=self.clock.now_ms(),
             run_id=run_id,
+            host_call_id=host_call_id,
             idempotency_key=key,
         )
 
