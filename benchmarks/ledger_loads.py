@@ -25,6 +25,12 @@ _REPLAYED = 256
 TEXT = "Thank you for your patience. The parcel left our house this morning. " * 3
 _BARE_TABLE = "CREATE TABLE IF NOT EXISTS bare (id INTEGER PRIMARY KEY, body TEXT NOT NULL)"
 _BARE_INSERT = "INSERT INTO bare (body) VALUES (?)"
+_PAIR_TABLE = (
+    "CREATE TABLE IF NOT EXISTS pair (key TEXT PRIMARY KEY, state TEXT NOT NULL, "
+    "arguments TEXT NOT NULL, write TEXT NOT NULL)"
+)
+_PAIR_INSERT = "INSERT INTO pair (key, state, arguments, write) VALUES (?, 'sending', ?, ?)"
+_PAIR_UPDATE = "UPDATE pair SET state = 'succeeded' WHERE key = ? AND state = 'sending'"
 
 _PROCESS = this_process()
 _numbers = itertools.count(1)
@@ -44,6 +50,25 @@ def bare_group(url: str, callers: int, seconds: float) -> Timing:
 
         try:
             return await drive(lambda: writer.run(_insert_bare), callers, seconds)
+        finally:
+            writer.close()
+
+    return anyio.run(load, backend_options=FAST)
+
+
+def bare_pairs(url: str, callers: int, seconds: float) -> Timing:
+    """Insert a row and settle it, in two commits: what no ledger could do without."""
+
+    async def load() -> Timing:
+        writer = Writer(_bare_connection(url))
+
+        async def act() -> None:
+            key = f"key-{_PROCESS}-{next(_numbers)}"
+            await writer.run(lambda connection: _insert_pair(connection, key))
+            await writer.run(lambda connection: _settle_pair(connection, key))
+
+        try:
+            return await drive(act, callers, seconds)
         finally:
             writer.close()
 
@@ -139,8 +164,17 @@ def _bare_connection(url: str) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(_BARE_TABLE)
+    connection.execute(_PAIR_TABLE)
     return connection
 
 
 def _insert_bare(connection: sqlite3.Connection) -> None:
     connection.execute(_BARE_INSERT, (TEXT,))
+
+
+def _insert_pair(connection: sqlite3.Connection, key: str) -> None:
+    connection.execute(_PAIR_INSERT, (key, TEXT, TEXT))
+
+
+def _settle_pair(connection: sqlite3.Connection, key: str) -> None:
+    connection.execute(_PAIR_UPDATE, (key,))
