@@ -58,6 +58,8 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell those who wait for the end of this connection."""
         super().connection_lost(exc)
+        # uvicorn keeps the timer of a connection that was reset, and with it all that it held.
+        self._unset_keepalive_if_required()
         self.lost.set()
 
     def abort(self) -> None:
