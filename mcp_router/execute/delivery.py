@@ -25,7 +25,7 @@ from mcp_router.errors import (
     StorageUnavailable,
     TicketChanged,
 )
-from mcp_router.execute.refusal import FINAL, is_refusal, public_failure
+from mcp_router.execute.refusal import FINAL, is_refusal, may_be_echo, public_failure
 from mcp_router.execute.targets import Desk
 from mcp_router.ledger.ledger import Ledger
 from mcp_router.ledger.strategies import Recourse, can_probe, needs_version, recourse
@@ -101,7 +101,9 @@ class Delivery:
             if failure is None:
                 return Settled(action=action)
 
-            if failure.evidence is not Evidence.NOT_APPLIED or failure.reason is Reason.EXISTS:
+            if failure.evidence is not Evidence.NOT_APPLIED or may_be_echo(
+                failure, action.strategy
+            ):
                 return await self._find_out(action, desk, shipment)
 
             if failure.reason in FINAL:

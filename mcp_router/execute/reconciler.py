@@ -7,7 +7,7 @@ replicas of a database share it and a restart does not begin anew.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import anyio
@@ -149,7 +149,13 @@ class Reconciler:
     async def _find_out(self, action: Action, desk: Desk) -> ActionState | None:
         """Return what the action has become; None if another caller has it."""
         owner = f"{self._process}#{make_id('rec', self._clock.now_ms(), self._entropy)}"
-        taken = await self._ledger.take_over(action, owner)
+
+        try:
+            taken = await self._ledger.take_over(action, owner)
+        except StorageUnavailable:
+            # It may be on disk all the same, and our heartbeat would hold it there for ever.
+            self._ledger.abandon(replace(action, owner=owner))
+            raise
 
         if taken is None:
             return None

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from mcp_router.domain.action import Strategy
 from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.errors import (
     DeskRejected,
@@ -11,6 +12,7 @@ from mcp_router.errors import (
     SendFailed,
     TicketChanged,
 )
+from mcp_router.ledger.strategies import needs_version
 
 # The desk has read the request and will never take it as it is.
 FINAL = frozenset({Reason.REJECTED, Reason.NOT_FOUND, Reason.CHANGED})
@@ -22,6 +24,19 @@ _TELLING = frozenset({Reason.CHANGED, Reason.EXISTS})
 def is_refusal(failure: SendFailed) -> bool:
     """Return whether a resend was refused for a reason that tells nothing of the first send."""
     return failure.evidence is Evidence.NOT_APPLIED and failure.reason not in _TELLING
+
+
+def may_be_echo(failure: SendFailed, strategy: Strategy) -> bool:
+    """Return whether a desk may have refused a write because it has applied that very write.
+
+    What lies between may repeat a request whose answer it has lost, as proxies do with a PUT. The
+    second of the two is refused, by the unique value or the version that the first has moved, and
+    its answer is the one that is heard.
+    """
+    if failure.reason is Reason.CHANGED:
+        return needs_version(strategy)
+
+    return failure.reason is Reason.EXISTS
 
 
 def public_failure(failure: SendFailed, target: str) -> RouterError:
