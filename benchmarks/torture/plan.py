@@ -1,7 +1,7 @@
 """The plan: which fault happens to which write at which step; the same for the same seed."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -114,7 +114,7 @@ _WEIGHTS: Mapping[Kind, int] = {
 }
 ONLY_SQLITE = frozenset({Kind.DISK_FULL, Kind.LOCKED})
 ONLY_POSTGRES = frozenset({Kind.SESSION_ENDED, Kind.RESTARTED})
-_MATRIX_SHARE = 0.6
+_MATRIX_SHARE = 0.5
 
 
 def matrix(steps: Steps) -> tuple[Cell, ...]:
@@ -127,19 +127,31 @@ def matrix(steps: Steps) -> tuple[Cell, ...]:
 
 
 def plan(faults: int, seed: int, steps: Steps, *, postgres: bool) -> tuple[Trial, ...]:
-    """Return `faults` trials: the crash matrix first, as far as its share reaches.
+    """Return `faults` trials: rounds through the crash matrix, and every other kind between them.
 
-    The order is that of the plan; several worlds take from its front.
+    Each trial has dice of its own: what the seed says of it depends on no other trial, nor on how
+    many steps the rehearsal has found; only which step a share of them means does.
     """
-    dice = random.Random(seed)
-    numbers = iter(range(faults))
-    cells = matrix(steps)[: round(faults * _MATRIX_SHARE)]
-    certain = [_crash(next(numbers), cell, dice) for cell in cells]
+    cells = matrix(steps)
+    crashes = round(faults * _MATRIX_SHARE)
+    # Whole rounds where they fit: a square that a race has missed gets another chance.
+    certain = [
+        _crash(number, cells[number % len(cells)], _dice(seed, number)) for number in range(crashes)
+    ]
     kinds = [one for one in Kind if one not in (ONLY_SQLITE if postgres else ONLY_POSTGRES)]
-    others = list(_draw(numbers, kinds, steps, dice))
+    first = list(kinds)
+    _dice(seed, -1).shuffle(first)
+    others = [
+        _draw(number, first.pop() if first else None, kinds, steps, _dice(seed, number))
+        for number in range(crashes, faults)
+    ]
     trials = [*certain, *others]
-    dice.shuffle(trials)
+    _dice(seed, -2).shuffle(trials)
     return tuple(trials)
+
+
+def _dice(seed: int, number: int) -> random.Random:
+    return random.Random(f"{seed}/{number}")
 
 
 def _crash(number: int, cell: Cell, dice: random.Random) -> Trial:
@@ -154,32 +166,31 @@ def _crash(number: int, cell: Cell, dice: random.Random) -> Trial:
 
 
 def _draw(
-    numbers: Iterable[int], kinds: Sequence[Kind], steps: Steps, dice: random.Random
-) -> Iterator[Trial]:
-    """Yield trials of every kind, each kind at least once if there are enough."""
+    number: int, kind: Kind | None, kinds: Sequence[Kind], steps: Steps, dice: random.Random
+) -> Trial:
+    """Return a trial of a kind, drawn by weight if none is given."""
     subjects = sorted({subject for subject, _ in steps})
     checking = [subject for subject in subjects if subject not in BLIND] or subjects
-    weights = [_WEIGHTS[kind] for kind in kinds]
-    first = list(kinds)
-    dice.shuffle(first)
+    drawn = dice.choices(kinds, [_WEIGHTS[one] for one in kinds])[0]
+    kind = kind or drawn
+    # No router can help where the network itself delivers twice to a desk that checks nothing.
+    subject = dice.choice(checking if kind is Kind.TWICE else subjects)
+    crash = kind is Kind.CRASH
+    return Trial(
+        number=number,
+        subject=subject,
+        kind=kind,
+        step=_step(steps[subject, Situation.CLEAN], dice.random()),
+        amount=dice.random(),
+        deed=Deed.TERM if kind is Kind.TERM else Deed.KILL if crash else Deed.STOP,
+        # The same process dies again on its way back, at a step of its recovery.
+        second=_step(steps[subject, Situation.AFTER_CRASH_AFTER], dice.random()) if crash else None,
+        callers=dice.randint(2, 4),
+        restart=dice.random() < 0.4,
+        rival=dice.random() < 0.15 and subject not in BLIND | CRM | {Subject.CREATE},
+        patient=dice.random() < 0.25,
+    )
 
-    for number in numbers:
-        kind = first.pop() if first else dice.choices(kinds, weights)[0]
-        # No router can help where the network itself delivers twice to a desk that checks nothing.
-        subject = dice.choice(checking if kind is Kind.TWICE else subjects)
-        found = steps[subject, Situation.CLEAN]
-        crash = kind is Kind.CRASH
-        yield Trial(
-            number=number,
-            subject=subject,
-            kind=kind,
-            step=dice.choice(found),
-            amount=dice.random(),
-            deed=Deed.TERM if kind is Kind.TERM else Deed.KILL if crash else Deed.STOP,
-            # The same process dies again on its way back, at a step of its recovery.
-            second=dice.choice(steps[subject, Situation.AFTER_CRASH_AFTER]) if crash else None,
-            callers=dice.randint(2, 4) if kind is Kind.CALLERS else 1,
-            restart=dice.random() < 0.4,
-            rival=subject not in BLIND | CRM | {Subject.CREATE} and dice.random() < 0.15,
-            patient=dice.random() < 0.25,
-        )
+
+def _step(found: Sequence[Step], share: float) -> Step:
+    return found[int(share * len(found))]

@@ -30,7 +30,7 @@ async def _trace(world: World, subject: Subject, situation: Situation) -> tuple[
         errand=make_errand(subject, key, world.desks),
     )
     world.accounts.append(account)
-    host, trouble = Host(world, account), Trouble(world, account)
+    host, trouble = Host(world, account), Trouble(world.desks, world.landing, account.trial)
     server = await world.replace()
 
     match situation:

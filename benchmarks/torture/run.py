@@ -12,7 +12,7 @@ from benchmarks.torture.account import Verdict
 from benchmarks.torture.databases import Database
 from benchmarks.torture.desks import open_desks
 from benchmarks.torture.nursery import Nursery, open_nursery
-from benchmarks.torture.plan import Cell, Trial, matrix, plan
+from benchmarks.torture.plan import Cell, Kind, Trial, matrix, plan
 from benchmarks.torture.rehearsal import rehearse
 from benchmarks.torture.subjects import BLIND, Subject
 from benchmarks.torture.trials import perform
@@ -23,7 +23,8 @@ from mcp_router.sandbox.loop_thread import LoopThread
 TRIALS_A_WORLD = 250
 """A desk's lists and a ledger's table grow with every trial; a fresh world keeps calls short."""
 
-MakeDatabase = Callable[[Path, str], Database]
+MakeDatabase = Callable[[Path, str, bool], Database]
+"""Makes the database of a world: its folder, its name, whether its server may be stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +60,14 @@ class Stage:
         self._worlds = 0
         self.errors: list[str] = []
 
-    async def world(self) -> World:
-        """Return a fresh world."""
+    async def world(self, *, shaky: bool = False) -> World:
+        """Return a fresh world; a shaky one has a database server that may be stopped."""
         self._worlds += 1
         name = f"w{self._worlds}"
         folder = self._folder / name
         folder.mkdir()
         desks = await open_desks(self._thread, self._certificate)
-        database = await asyncio.to_thread(self._make_database, folder, name)
+        database = await asyncio.to_thread(self._make_database, folder, name, shaky)
         return World(name, folder, self._nursery, desks, database)
 
     async def close(self, world: World) -> tuple[Verdict, ...]:
@@ -119,15 +120,17 @@ async def _carry_out(
     """Share the trials out: those that stay unknown keep to themselves.
 
     What stays unknown is asked for again and again by the reconciler, whose steps would be taken
-    for those of the next trial.
+    for those of the next trial. A database server that is stopped serves one world only.
     """
-    blind = [one for one in trials if one.subject in BLIND]
-    others = [one for one in trials if one.subject not in BLIND]
+    stops = [one for one in trials if one.kind is Kind.RESTARTED]
+    steady = [one for one in trials if one.kind is not Kind.RESTARTED]
+    blind = [one for one in steady if one.subject in BLIND]
+    others = [one for one in steady if one.subject not in BLIND]
     done: list[Verdict] = []
 
-    async def lane(waiting: list[Trial]) -> None:
+    async def lane(waiting: list[Trial], *, shaky: bool = False) -> None:
         while waiting:
-            world = await stage.world()
+            world = await stage.world(shaky=shaky)
 
             for _ in range(min(TRIALS_A_WORLD, len(waiting))):
                 if waiting:
@@ -138,6 +141,8 @@ async def _carry_out(
 
     some = max(1, lanes // 4)
     await asyncio.gather(
-        *(lane(blind) for _ in range(some)), *(lane(others) for _ in range(max(1, lanes - some)))
+        lane(stops, shaky=True),
+        *(lane(blind) for _ in range(some)),
+        *(lane(others) for _ in range(max(1, lanes - some))),
     )
     return done

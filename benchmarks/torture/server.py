@@ -115,7 +115,7 @@ class Server:
 
     async def asleep(self) -> None:
         """Wait until the process is stopped: it reports before it stops itself."""
-        while not self.gone.is_set() and _state(self.pid) != b"T":
+        while not self.gone.is_set() and _state(self.pid) != b"T":  # noqa: ASYNC110  # no event
             await asyncio.sleep(0.001)
 
     def signal(self, number: signal.Signals) -> None:

@@ -16,7 +16,7 @@ from benchmarks.torture.subjects import make_errand
 from benchmarks.torture.trouble import Trouble
 from benchmarks.torture.world import World
 
-_CALL_S = 0.12  # about what one call takes: random moments are drawn from it
+_CALL_S = 0.08  # about what one call takes: random moments are drawn from it
 _DAY_MS = 86_400_000
 _STOPPED_S = 10.0
 _SMALL_BYTES = 1
@@ -48,7 +48,7 @@ class Scene:
         self.world = world
         self.account = account
         self.trial = account.trial
-        self.trouble = Trouble(world, account)
+        self.trouble = Trouble(world.desks, world.landing, account.trial)
         self.host = Host(world, account)
 
     async def crash(self) -> None:
@@ -133,11 +133,12 @@ class Scene:
     async def oversleep(self) -> None:
         """Stop the holder at a step for longer than its lease; another takes over meanwhile."""
         holder = await self.world.server()
-        call = asyncio.create_task(self._stopped_at(holder, self.trial.step))
 
-        if await call:
+        if await self._stopped_at(holder, self.trial.step):
+            await self.host.until_decided(await self._first)
             return
 
+        self.account.strike()
         sleeper = self._first
         other = Host(self.world, self.account, 1)
         taking = asyncio.create_task(other.until_decided())

@@ -4,8 +4,8 @@ Libraries build schemas, regular expressions and tables when they are first used
 them, which halves the cost of a start; nothing of the product is changed by it.
 """
 
+import contextlib
 import importlib
-import importlib.util
 import pkgutil
 import threading
 from pathlib import Path
@@ -27,8 +27,14 @@ from mcp_router.settings import load_settings
 _TICKET = 101
 
 
+_POSTGRES = "mcp_router.storage.postgres.database"
+
+
 def warm_up() -> None:
     """Call every tool that is tortured once; afterwards this process has one thread again."""
+    with contextlib.suppress(ImportError):  # an extra, which only runs over PostgreSQL need
+        importlib.import_module(_POSTGRES)
+
     with TemporaryDirectory() as folder:
         anyio.run(_warm_up, Path(folder))
 

