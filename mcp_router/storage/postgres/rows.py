@@ -157,7 +157,7 @@ OF_RUN = f"{READ} WHERE a.tenant = %s AND a.run_id = %s ORDER BY a.place DESC LI
 RENEW = f"""
     UPDATE actions SET lease_until_ms = {_NOW} + %s
     WHERE owner COLLATE "C" >= %s AND owner COLLATE "C" < %s
-        AND state NOT IN ('succeeded', 'failed', 'expired')
+        AND state IN ('reserved', 'sending', 'unknown', 'needs_human')
 """
 
 EXPIRE = f"""
