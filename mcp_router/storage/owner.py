@@ -54,29 +54,21 @@ class ThisHost:
 
         A name that cannot be read counts as alive: its lease has to run out instead.
         """
-        return is_alive(owner)
+        process = owner.partition("#")[0]
+        pid = process.partition(":")[2].partition(":")[0]
+
+        if not pid.isdecimal():
+            return True
+
+        if _BOOT_ID.exists():
+            return process == _name(int(pid))
+
+        return _pid_runs(int(pid))
 
 
 def this_process() -> str:
     """Return a name for this process that no other process ever had."""
     return _name(os.getpid())
-
-
-def is_alive(owner: str) -> bool:
-    """Return whether the process that an owner (`process#call`) belongs to still runs here.
-
-    A name that cannot be read counts as alive: its lease has to run out instead.
-    """
-    process = owner.partition("#")[0]
-    pid = process.partition(":")[2].partition(":")[0]
-
-    if not pid.isdecimal():
-        return True
-
-    if _BOOT_ID.exists():
-        return process == _name(int(pid))
-
-    return _pid_runs(int(pid))
 
 
 def _boot() -> str:

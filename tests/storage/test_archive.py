@@ -14,6 +14,7 @@ from mcp_router.domain.action import ActionEvent, ActionState
 from mcp_router.errors import InvalidSettings, StorageUnavailable
 from mcp_router.storage.store import Store, open_archive, open_store
 from tests.storage.rows import action, record
+from tests.storage.walks import never, timeless, walked
 
 
 @pytest.fixture
@@ -57,23 +58,40 @@ async def test_an_export_sees_one_moment_while_the_server_goes_on_writing(
 
 
 async def test_actions_come_newest_first_by_state_with_their_events(store: Store, url: str) -> None:
-    old, new = action("old", created_ms=1000), action("new", created_ms=2000)
-    await store.actions.claim(new, lambda row: row)
-    await store.actions.claim(old, lambda row: row)
+    new = await store.actions.claim(action("new", created_ms=2000), never, 60)
+    old = await store.actions.claim(action("old", created_ms=1000), never, 60)
     sending = replace(old, state=ActionState.SENDING, attempts=1, updated_ms=1500)
     await store.actions.change(old, sending)
+    failed = replace(sending, state=ActionState.FAILED, updated_ms=1600, error_code="e", owner=None)
+    await store.actions.change(sending, failed)
+    failed = replace(failed, lease_until_ms=0)
 
     with open_archive(url) as archive:
-        assert archive.actions(None, 10) == (new, sending)
+        assert tuple(map(timeless, archive.actions(None, 10))) == (timeless(new), timeless(failed))
         assert archive.actions(None, 1) == (new,)
-        assert archive.actions(ActionState.SENDING, 10) == (sending,)
-        assert archive.action("act_old") == sending
+        assert archive.actions(ActionState.RESERVED, 10) == (new,)
+        assert archive.actions(ActionState.EXPIRED, 10) == ()
+        assert timeless(archive.action("act_old")) == timeless(failed)
         assert archive.action("act_none") is None
         assert archive.events("act_old") == (
             ActionEvent(at_ms=1000, state=ActionState.RESERVED, fence=1, attempts=0, detail=None),
             ActionEvent(at_ms=1500, state=ActionState.SENDING, fence=1, attempts=1, detail=None),
+            ActionEvent(at_ms=1600, state=ActionState.FAILED, fence=1, attempts=1, detail="e"),
         )
         assert archive.events("act_none") == ()
+
+
+async def test_what_has_expired_is_still_told(store: Store, url: str) -> None:
+    await walked(store.actions, action(created_ms=1000), ActionState.EXPIRED)
+
+    with open_archive(url) as archive:
+        (row,) = archive.actions(ActionState.EXPIRED, 10)
+        assert (row.action_id, row.arguments_json, row.answer_json) == ("act_1", "", None)
+        assert [event.state for event in archive.events("act_1")] == [
+            ActionState.RESERVED,
+            ActionState.FAILED,
+            ActionState.EXPIRED,
+        ]
 
 
 async def test_an_archive_cannot_write(store: Store, url: str) -> None:
@@ -140,7 +158,7 @@ async def test_a_record_that_somebody_damaged_is_storage_unavailable(
         await store.decisions.find("acme", "dec_a")
 
 
-@pytest.mark.parametrize("url", ["", "router.db", "sqlite://router.db", "postgresql://x/y"])
+@pytest.mark.parametrize("url", ["", "router.db", "sqlite://router.db", "mysql://x/y"])
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
     for opens in (open_store, open_archive):
         with pytest.raises(InvalidSettings):

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -73,6 +74,21 @@ async def test_a_full_disk_refuses_writes_serves_reads_and_recovers(database: Da
     await database.write(lambda connection: pragma(connection, "max_page_count=100000"))
     await database.write(lambda connection: connection.execute(event("after")))
     assert await database.read(details) == ["before", "after"]
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="elsewhere room is tried by writing it full"
+)
+async def test_without_room_for_last_words_nothing_else_is_written(tmp_path: Path) -> None:
+    database = Database(tmp_path / "router.db", reserve_bytes=2**60)
+
+    for write in (lambda connection: connection.execute(event("new")), None):
+        with pytest.raises(StorageUnavailable, match="SQLITE_FULL"):
+            await (database.write(write) if write else database.check())
+
+    await database.write(lambda connection: connection.execute(event("last")), last=True)
+    assert await database.read(details) == ["last"]
+    database.close()
 
 
 async def test_a_locked_file_refuses_writes_until_it_is_free(

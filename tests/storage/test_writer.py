@@ -137,6 +137,79 @@ async def test_a_database_that_fails_fails_the_whole_batch(
     assert await writer.run(rows) == []
 
 
+class Crowded:
+    """A table with room for no more than is in it, until `make_room` gives it some."""
+
+    def __init__(self, connection: Traced, given: int) -> None:
+        self._connection = connection
+        self._given = given
+        self.asked = 0
+        self._connection.execute("PRAGMA max_page_count = 3")  # that is what it has
+
+    def make_room(self) -> bool:
+        self.asked += 1
+
+        if self._given:
+            pages = self._connection.execute("PRAGMA page_count").fetchone()[0]
+            self._connection.execute(f"PRAGMA max_page_count = {pages + self._given}")
+
+        return bool(self._given)
+
+
+def put_long(connection: sqlite3.Connection) -> int:
+    connection.execute("CREATE TABLE IF NOT EXISTS long (text)")
+    return 7
+
+
+@pytest.mark.parametrize(("given", "kept"), [(10, [True, False, True]), (0, [False] * 3)])
+async def test_on_a_full_disk_room_is_made_for_last_words_alone(
+    connection: Traced, given: int, kept: list[bool]
+) -> None:
+    crowded = Crowded(connection, given)
+    writer, gate = Writer(connection, crowded.make_room), Gate()
+    first = asyncio.create_task(writer.run(gate.job))
+    await gate.reached()
+    tasks = [
+        asyncio.create_task(writer.run(put(1), last=True)),
+        asyncio.create_task(writer.run(put_long)),
+        asyncio.create_task(writer.run(put(2), last=True)),
+    ]
+    await asyncio.sleep(0)
+    gate.open()
+    await first
+    got = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [not isinstance(one, StorageUnavailable) for one in got] == kept
+    assert crowded.asked == 1
+    assert await writer.run(rows) == ([1, 2] if given else [])
+    writer.close()
+
+
+async def test_no_room_is_made_where_nobody_has_a_last_word(connection: Traced) -> None:
+    crowded = Crowded(connection, 10)
+    writer = Writer(connection, crowded.make_room)
+
+    with pytest.raises(StorageUnavailable, match="SQLITE_FULL"):
+        await writer.run(put_long)
+
+    assert crowded.asked == 0
+    writer.close()
+
+
+async def test_no_room_is_made_where_the_disk_is_not_full(connection: Traced) -> None:
+    def broken(_: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    crowded = Crowded(connection, 10)
+    writer = Writer(connection, crowded.make_room)
+
+    with pytest.raises(StorageUnavailable):
+        await writer.run(broken, last=True)
+
+    assert crowded.asked == 0
+    writer.close()
+
+
 async def test_a_statement_that_the_database_refuses_is_told_without_its_text(
     writer: Writer,
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mcp_router.errors import InvalidArguments, StorageUnavailable
-from mcp_router.storage.sqlite.reserve import Reserve
+from mcp_router.storage.sqlite.reserve import RESERVE_BYTES, Reserve
 from mcp_router.storage.sqlite.schema import migrate
 from mcp_router.storage.sqlite.writer import Writer, unavailable
 
@@ -24,17 +24,24 @@ _WAL_PAUSE_S = 0.025
 class Database:
     """The open database of one process; other processes may have the same file open."""
 
-    def __init__(self, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
         """Open the file, create it and its tables where they are missing.
 
-        `busy_timeout_ms` is how long a call waits for another process that holds the file.
+        `busy_timeout_ms` is how long a call waits for another process that holds the file,
+        `reserve_bytes` how much of the disk is held for last words.
 
         Raises:
             StorageUnavailable: the file cannot be opened, is locked, or is no database.
         """
         with ExitStack() as opened:
             self._reads = opened.enter_context(closing(_connect(path, busy_timeout_ms)))
-            self._reserve = opened.enter_context(closing(_reserve(path.parent)))
+            self._reserve = opened.enter_context(closing(_reserve(path.parent, reserve_bytes)))
             self._writer = Writer(_connect(path, busy_timeout_ms), self._reserve.spend)
             opened.pop_all()
 
@@ -138,10 +145,10 @@ def _unkeepable() -> InvalidArguments:
     return InvalidArguments("An argument holds a character that cannot be stored.")
 
 
-def _reserve(folder: Path) -> Reserve:
+def _reserve(folder: Path, size: int) -> Reserve:
     """Return the room that is held for last words."""
     try:
-        return Reserve(folder)
+        return Reserve(folder, size)
     except OSError as error:
         raise StorageUnavailable("The database file or its folder cannot be opened.") from error
 

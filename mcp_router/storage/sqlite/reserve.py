@@ -20,7 +20,7 @@ _CANNOT = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)  # posix_fallocate(3)
 class Reserve:
     """A file without a name beside the database: it is gone with its process, whatever ends it."""
 
-    def __init__(self, folder: Path, size: int = RESERVE_BYTES) -> None:
+    def __init__(self, folder: Path, size: int) -> None:
         """Hold `size` bytes of the disk that `folder` is on, or none if it is full already.
 
         Raises:
@@ -35,6 +35,10 @@ class Reserve:
     def held(self) -> bool:
         """Return whether the room is held."""
         return self._held
+
+    def on_disk_bytes(self) -> int:
+        """Return how much of the disk it takes."""
+        return os.fstat(self._file.fileno()).st_blocks * 512  # POSIX counts in these, always
 
     def fill(self) -> bool:
         """Hold the room again if it is free twice; say whether it is held.
