@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from dbos import DBOS, SetWorkflowID
-from dbos.error import DBOSException
+from dbos import DBOS, SetWorkflowID, error
 
 from benchmarks.torture.access import DeskAccess
 from benchmarks.torture.controls.sender import ATTEMPTS, Refused, Sender
@@ -61,7 +60,7 @@ def serve(
 
             try:
                 return bool(handle.get_result())
-            except (DBOSException, Refused):
+            except (error.DBOSException, Refused):
                 return False
 
         DBOS.launch()  # takes up what an earlier process left
