@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from mcp_router.clock import Clock
 from mcp_router.domain.action import Action, ActionState
@@ -133,6 +134,9 @@ class Reconciler:
         pause_ms = round(self._pace.reconcile_every_s * 1000)
 
         for action in await self._ledger.unsettled(desk.name, limit=BATCH, pause_ms=pause_ms):
+            # Without this an end of the process would wait for the whole batch.
+            await checkpoint_if_cancelled()
+
             # A write is never cut in two, and its answer is short to come.
             with anyio.CancelScope(shield=True):
                 state = await self._find_out(action, desk)
