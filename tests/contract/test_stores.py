@@ -24,9 +24,12 @@ from mcp_router.ledger.ledger import ActionStore
 from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
+from mcp_router.storage.store import open_store
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.storage.hosts import ManualHost
+from tests.storage.postgres.clock import ServerClock
+from tests.storage.postgres.server import fresh_url
 from tests.storage.rows import action, record
 from tests.storage.walks import as_it_is, never, timeless, walked
 
@@ -57,7 +60,18 @@ async def sqlite(folder: Path) -> AsyncIterator[Opened]:
     database.close()
 
 
-@pytest.fixture(params=[memory, sqlite], ids=lambda kind: str(kind.__name__))
+@asynccontextmanager
+async def postgres(folder: Path) -> AsyncIterator[Opened]:
+    url = fresh_url()
+    store = open_store(url)
+    await store.database.check()  # the tables are there from the first use on
+    clock = ServerClock(url)
+    yield Opened(actions=store.actions, records=store.decisions, advance=clock.advance)
+    clock.close()
+    await store.aclose()
+
+
+@pytest.fixture(params=[memory, sqlite, postgres], ids=lambda kind: str(kind.__name__))
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opened]:
     opening: Callable[[Path], AbstractAsyncContextManager[Opened]] = request.param
 

@@ -159,7 +159,8 @@ BEGIN
     RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'restrict_violation';
 END $body$;
 
-CREATE TRIGGER actions_begin BEFORE INSERT ON actions FOR EACH ROW
+-- After: a claim may carry a row that is there already, and then inserts nothing.
+CREATE TRIGGER actions_begin AFTER INSERT ON actions FOR EACH ROW
     WHEN (NEW.state NOT IN ('reserved', 'sending'))
     EXECUTE FUNCTION mcp_router_forbid('an action begins as reserved or sending');
 

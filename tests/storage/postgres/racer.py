@@ -6,8 +6,8 @@ import sys
 
 from mcp_router.storage.postgres.actions import ActionTable
 from mcp_router.storage.postgres.database import Database
-from tests.storage.postgres.walks import as_it_is
 from tests.storage.rows import action
+from tests.storage.walks import as_it_is
 
 
 async def main(url: str, name: str) -> None:

@@ -15,9 +15,10 @@ from mcp_router.domain.action import INITIAL, Action, ActionState, Ref
 from mcp_router.errors import IllegalTransition, InvalidArguments
 from mcp_router.storage.postgres.actions import ActionTable
 from mcp_router.storage.postgres.database import Database
+from tests.storage.postgres.clock import ServerClock
 from tests.storage.postgres.server import connect, rows
-from tests.storage.postgres.walks import as_it_is, let_time_pass, never, timeless, walked
 from tests.storage.rows import action
+from tests.storage.walks import as_it_is, never, timeless, walked
 
 RACER = Path(__file__).with_name("racer.py")
 
@@ -116,46 +117,6 @@ async def test_a_lease_is_counted_from_the_databases_now(actions: ActionTable, u
     assert 50_000 < left <= 60_000
 
 
-async def test_a_taken_row_has_a_new_lease_and_a_freed_one_has_none(actions: ActionTable) -> None:
-    await actions.claim(action(owner="gone#1"), as_it_is, -1)
-    taken = await actions.claim(
-        action(), lambda row, held: replace(row, owner="new#1", fence=2), 60
-    )
-    freed = replace(taken, owner=None, error_code="desk_unavailable")
-
-    assert taken.lease_until_ms > 0
-    assert not await actions.change(replace(taken, fence=1), replace(taken, fence=1))
-    assert await actions.change(taken, freed)
-    assert await actions.by_key("acme", "key-1") == replace(freed, lease_until_ms=0)
-
-
-async def test_a_change_leaves_the_lease_to_the_store(actions: ActionTable) -> None:
-    row = await actions.claim(action(), as_it_is, 60)
-    sending = replace(row, state=ActionState.SENDING, attempts=1)
-
-    assert await actions.change(row, replace(sending, lease_until_ms=7))
-    assert timeless(await actions.by_key("acme", "key-1")) == sending
-
-
-async def test_a_process_renews_its_own_leases_and_no_others(actions: ActionTable) -> None:
-    mine = await actions.claim(action("mine", owner="a%:1#1"), as_it_is, -1)
-    await actions.claim(action("prefix", owner="a%:12#1"), as_it_is, -1)
-    await actions.claim(action("like", owner="ab:1#1"), as_it_is, -1)
-    await actions.claim(action("other", owner="b#1"), as_it_is, -1)
-    done = await actions.claim(action("done", owner="a%:1#2"), as_it_is, -1)
-    await actions.change(done, replace(done, state=ActionState.FAILED, owner=None))
-    sending = await actions.claim(action("sent", owner="a%:1#3"), as_it_is, -1)
-    await actions.change(sending, replace(sending, state=ActionState.SENDING, attempts=1))
-
-    assert await actions.renew("a%:1", 60) == 2
-
-    renewed = await actions.by_key("acme", "key-mine")
-    assert renewed is not None
-    assert renewed.lease_until_ms > mine.lease_until_ms + 60_000
-    assert replace(renewed, lease_until_ms=0) == replace(mine, lease_until_ms=0)
-    assert await actions.unsettled("zendesk", 10, 0) == ()
-
-
 async def test_an_action_may_begin_with_its_send_on_disk_in_one_commit(
     actions: ActionTable, url: str
 ) -> None:
@@ -167,7 +128,7 @@ async def test_an_action_may_begin_with_its_send_on_disk_in_one_commit(
 
     assert row == replace(wanted, lease_until_ms=row.lease_until_ms, sent_ago_ms=0)
     assert rows(url, "SELECT state, attempts FROM action_events") == [("sending", 1)]
-    assert timeless(await actions.by_key("acme", "key-1")) == replace(row, sent_ago_ms=None)
+    assert timeless(await actions.by_key("acme", "key-1")) == timeless(wanted)
 
 
 @pytest.mark.parametrize("state", set(ActionState) - INITIAL)
@@ -199,117 +160,26 @@ async def test_an_answer_is_kept_with_the_state_that_it_belongs_to(
         row, state=ActionState.SUCCEEDED, owner=None, ref=Ref(id="7"), answer_json=answer
     )
     assert await actions.change(row, done)
-    assert timeless(await actions.by_key("acme", "key-1")) == replace(done, lease_until_ms=0)
+    assert timeless(await actions.by_key("acme", "key-1")) == timeless(done)
     assert rows(url, "SELECT count(*) FROM action_events") == [(3,)]
 
 
-async def test_the_first_send_is_noted_by_the_databases_clock_and_never_again(
-    actions: ActionTable, url: str
+async def test_nobody_can_tell_how_long_ago_it_was_when_the_servers_clock_was_set_back(
+    database: Database, actions: ActionTable, url: str
 ) -> None:
-    row = await actions.claim(action(created_ms=1), never, 60)
-    assert (row.sent_ago_ms, (await ages(actions))) == (None, None)
+    await database.open()
+    clock = ServerClock(url)
+    await walked(actions, action(), ActionState.SENDING)
+    told: list[int | None] = []
 
-    sending = replace(row, state=ActionState.SENDING, attempts=1)
-    await actions.change(row, sending)
-    let_time_pass(url, 60_000)
-    unknown = replace(sending, state=ActionState.UNKNOWN)
-    await actions.change(sending, unknown)
-    await actions.change(unknown, replace(unknown, state=ActionState.SENDING, attempts=2))
+    for seconds in (60, -120, 180):
+        clock.advance(seconds)
+        row = await actions.by_key("acme", "key-1")
+        assert row is not None
+        told.append(row.sent_ago_ms)
 
-    age_ms = await ages(actions)
-    assert age_ms is not None
-    assert 60_000 <= age_ms < 90_000
-
-    let_time_pass(url, -120_000)  # the server's clock was set back: nobody can tell
-    assert await ages(actions) is None
-
-
-async def ages(actions: ActionTable) -> int | None:
-    row = await actions.by_key("acme", "key-1")
-    assert row is not None
-    return row.sent_ago_ms
-
-
-async def test_what_may_have_been_applied_and_nobody_holds_comes_longest_untouched_first(
-    actions: ActionTable, url: str
-) -> None:
-    for name, state, lease_s in (
-        ("b", ActionState.UNKNOWN, -1.0),
-        ("a", ActionState.SENDING, -1.0),
-        ("held", ActionState.UNKNOWN, 60.0),
-        ("reserved", ActionState.RESERVED, -1.0),
-        ("person", ActionState.NEEDS_HUMAN, -1.0),
-        ("done", ActionState.SUCCEEDED, -1.0),
-    ):
-        await walked(actions, action(name), state, lease_s=lease_s)
-        let_time_pass(url, 1)
-
-    await walked(actions, action("free", owner=None), ActionState.UNKNOWN)
-    elsewhere = replace(action("far", owner=None), target="salesforce")
-    await walked(actions, elsewhere, ActionState.UNKNOWN)
-
-    async def found(target: str, limit: int) -> list[str]:
-        return [row.action_id for row in await actions.unsettled(target, limit, 0)]
-
-    assert await found("zendesk", 10) == ["act_b", "act_a", "act_free"]
-    assert await found("zendesk", 1) == ["act_b"]
-    assert await found("salesforce", 10) == ["act_far"]
-    assert await actions.counts() == (
-        ("salesforce", ActionState.UNKNOWN, 1),
-        ("zendesk", ActionState.NEEDS_HUMAN, 1),
-        ("zendesk", ActionState.SENDING, 1),
-        ("zendesk", ActionState.UNKNOWN, 3),
-    )
-
-
-@pytest.mark.parametrize(
-    ("fence", "pause_ms"), [(1, 10_000), (2, 20_000), (4, 80_000), (8, 1_280_000), (99, 1_280_000)]
-)
-async def test_a_row_rests_twice_as_long_with_each_owner(
-    actions: ActionTable, url: str, fence: int, pause_ms: int
-) -> None:
-    wanted = replace(action(owner=None, state=ActionState.SENDING), fence=fence)
-    await actions.claim(wanted, never, 60)
-
-    let_time_pass(url, pause_ms - 5_000)
-    assert await actions.unsettled("zendesk", 10, 10_000) == ()
-
-    let_time_pass(url, 5_000)
-    assert [row.fence for row in await actions.unsettled("zendesk", 10, 10_000)] == [fence]
-
-
-async def test_renewing_a_lease_does_not_touch_a_row(actions: ActionTable, url: str) -> None:
-    await walked(actions, action(owner="a#1"), ActionState.SENDING)
-    let_time_pass(url, 30_000)
-    await actions.renew("a", -1)
-
-    assert len(await actions.unsettled("zendesk", 10, 20_000)) == 1
-
-
-async def test_settled_actions_expire_to_tombstones_by_the_databases_clock(
-    actions: ActionTable, url: str
-) -> None:
-    for name, state in (
-        ("done", ActionState.SUCCEEDED),
-        ("failed", ActionState.FAILED),
-        ("unknown", ActionState.UNKNOWN),
-        ("person", ActionState.NEEDS_HUMAN),
-    ):
-        await walked(actions, action(name, created_ms=1), state)
-
-    assert await actions.expire(60, 10) == 0  # old by the router's clock, young by the database's
-    assert await actions.expire(0, 1) == 1
-    assert await actions.expire(0, 10) == 1
-    assert await actions.expire(0, 10) == 0
-
-    assert rows(
-        url, "SELECT action_id, state, arguments, write, answer FROM actions ORDER BY place"
-    ) == [
-        ("act_done", "expired", "", "", None),
-        ("act_failed", "expired", "", "", None),
-        ("act_unknown", "unknown", '{"ticket_id":"7"}', "", None),
-        ("act_person", "needs_human", '{"ticket_id":"7"}', "", None),
-    ]
+    clock.close()
+    assert told == [60_000, None, 120_000]
 
 
 async def test_a_change_that_the_machine_does_not_know_is_refused(actions: ActionTable) -> None:

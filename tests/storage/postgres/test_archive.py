@@ -12,8 +12,8 @@ from mcp_router.storage.postgres.actions import ActionTable
 from mcp_router.storage.postgres.archive import Archive
 from mcp_router.storage.postgres.decisions import DecisionTable
 from tests.storage.postgres.server import connect
-from tests.storage.postgres.walks import as_it_is
 from tests.storage.rows import action, record
+from tests.storage.walks import as_it_is
 
 
 async def test_the_log_comes_in_order_of_one_tenant_or_of_all(

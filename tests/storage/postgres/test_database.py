@@ -17,8 +17,8 @@ from tests.storage.postgres.commits import (
     commits_that_wait_for_a_standby,
 )
 from tests.storage.postgres.server import running_server, wait_for_backend
-from tests.storage.postgres.walks import as_it_is
 from tests.storage.rows import action, record
+from tests.storage.walks import as_it_is
 
 
 async def test_a_restart_refuses_meanwhile_and_is_over_by_itself(url: str) -> None:

@@ -17,8 +17,8 @@ from tests.storage.postgres.commits import (
     commits_that_wait_to_begin,
 )
 from tests.storage.postgres.server import connect, rows, wait_for_backend
-from tests.storage.postgres.walks import as_it_is, never, timeless
 from tests.storage.rows import action, record
+from tests.storage.walks import as_it_is, never, timeless
 
 KILL = "SELECT pg_terminate_backend(%s, 5000)"
 
@@ -87,7 +87,7 @@ async def test_a_change_that_lost_its_connection_is_answered_as_it_stands(
         await killed(admin, moment)
 
     assert await change
-    assert timeless(await actions.by_key("acme", "key-1")) == sending
+    assert timeless(await actions.by_key("acme", "key-1")) == timeless(sending)
     assert rows(url, "SELECT state FROM action_events ORDER BY seq") == [
         ("reserved",),
         ("sending",),
@@ -131,7 +131,7 @@ async def test_what_is_still_being_committed_when_its_connection_is_cut_is_waite
             done.append(await under_way)
 
         assert done == [await actions.by_key("acme", "key-2"), True, 1]
-        assert timeless(await actions.by_key("acme", "key-1")) == sending
+        assert timeless(await actions.by_key("acme", "key-1")) == timeless(sending)
         await decisions.aclose()
         await database.aclose()
 

@@ -16,8 +16,8 @@ from mcp_router.storage.postgres.database import Database
 from mcp_router.storage.postgres.decisions import DecisionTable
 from mcp_router.storage.postgres.schema import MIGRATIONS, Migration, migrate
 from tests.storage.postgres.server import connect, rows
-from tests.storage.postgres.walks import walked
 from tests.storage.rows import action, record
+from tests.storage.walks import walked
 
 OPEN = "UPDATE actions SET {} WHERE key = 'key-unknown'"
 DONE = "UPDATE actions SET {} WHERE key = 'key-succeeded'"
