@@ -28,6 +28,7 @@ class Step(StrEnum):
     REJECT = "reject"  # 422: proves it, and it never will be
     CHANGED = "changed"  # somebody else changes the object first, then the write arrives
     CONFLICT = "conflict"  # 409 whatever the strategy, as where a key is in use; not applied
+    ECHO = "echo"  # repeated on its way, as a proxy does; only the second one's answer is heard
 
 
 class ScriptedDesk:
@@ -119,6 +120,9 @@ class ScriptedDesk:
                 return self._arrive(arrival)
             case Step.CONFLICT:
                 raise refusal(Reason.CHANGED, 409)
+            case Step.ECHO:
+                self._arrive_unheard(arrival)
+                return self._arrive(arrival)
             case _:
                 assert_never(step)
 

@@ -1,11 +1,12 @@
 """One action on its way to scripted desks, through a ledger in memory."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from mcp_router.domain.action import Action, ActionState, Strategy
+from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
 from mcp_router.domain.attempt import Attempt
 from mcp_router.domain.ticket import Visibility
-from mcp_router.domain.write import NewComment, UpdateTicket
+from mcp_router.domain.write import DeskWrite, NewComment, UpdateTicket
 from mcp_router.execute.delivery import Delivery, Settled, Shipment
 from mcp_router.ledger.admission import Admission
 from mcp_router.ledger.ledger import Ledger
@@ -13,7 +14,7 @@ from mcp_router.ledger.machine import start
 from mcp_router.ledger.parcel import pack
 from mcp_router.ledger.strategies import needs_version
 from mcp_router.testing.clock import ManualClock
-from mcp_router.testing.desks import ScriptedDesk
+from mcp_router.testing.desks import ScriptedDesk, Step
 from mcp_router.testing.stores import MemoryActions
 from tests.storage.rows import action
 
@@ -100,3 +101,32 @@ def parcel(name: str, target: str, *, key: str, owner: str | None, clock: Manual
     """Return a reserved action that carries `WRITE` to a desk."""
     row = action(name, key=key, owner=owner, created_ms=clock.now_ms(), lease_until_ms=0)
     return replace(row, target=target, write_json=pack(WRITE))
+
+
+class Eventful(ScriptedDesk):
+    """A desk during whose work something happens to the ledger."""
+
+    happens: Callable[[], Awaitable[None]]
+
+    async def write(
+        self,
+        write: DeskWrite,
+        *,
+        marker: str,
+        precondition: Precondition | None,
+        timeout_s: float,
+    ) -> Ref:
+        await self.happens()
+        return await super().write(
+            write, marker=marker, precondition=precondition, timeout_s=timeout_s
+        )
+
+
+def dock(strategy: Strategy, *script: Step, settled: bool = True, late_after: int = 1) -> Dock:
+    desk = ScriptedDesk("first", strategy, script, settled=settled, late_after=late_after)
+    return Dock(desks=(desk,))
+
+
+def eventful(strategy: Strategy, step: Step) -> tuple[Dock, Eventful]:
+    desk = Eventful("first", strategy, [step])
+    return Dock(desks=(desk,)), desk
