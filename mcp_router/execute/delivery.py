@@ -16,7 +16,6 @@ from mcp_router.domain.action import Action, ActionState, Precondition, Ref
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.write import DeskWrite
 from mcp_router.errors import (
-    DeadlineExceeded,
     LeaseLost,
     LedgerDegraded,
     OutcomeUnknown,
@@ -25,7 +24,7 @@ from mcp_router.errors import (
     StorageUnavailable,
     TicketChanged,
 )
-from mcp_router.execute.refusal import FINAL, is_refusal, may_be_echo, public_failure
+from mcp_router.execute.refusal import FINAL, is_refusal, may_be_echo, public_failure, too_late
 from mcp_router.execute.targets import Desk
 from mcp_router.ledger.ledger import Ledger
 from mcp_router.ledger.strategies import Recourse, can_probe, needs_version, recourse
@@ -109,11 +108,7 @@ class Delivery:
             if failure.reason in FINAL:
                 break
 
-        if failure is None:
-            late = DeadlineExceeded("The call's deadline passed before the write was sent.")
-            return Settled(action=await self._ledger.released(action, late.code), error=late)
-
-        return await self._refused(action, action.target, failure)
+        return await self._refused(action, action.target, failure or too_late())
 
     async def reconcile(self, action: Action, shipment: Shipment) -> Settled:
         """Find out about an action that may have been applied; `shipment` names its one desk.
@@ -248,6 +243,10 @@ class Delivery:
         self, action: Action, desk: Desk, shipment: Shipment
     ) -> tuple[Action, SendFailed | None]:
         """Send once what is `sending` on disk; a failure leaves the action `sending`."""
+        if self._is_late(shipment):
+            # This process may have stood still since its commit, and others have decided by now.
+            return action, too_late()
+
         started_s = self._clock.monotonic_s()
 
         try:

@@ -5,6 +5,7 @@ from typing import assert_never
 from mcp_router.domain.action import Strategy
 from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.errors import (
+    DeadlineExceeded,
     DeskRejected,
     DeskUnavailable,
     NotFound,
@@ -39,6 +40,15 @@ def may_be_echo(failure: SendFailed, strategy: Strategy) -> bool:
     return failure.reason is Reason.EXISTS
 
 
+def too_late() -> SendFailed:
+    """Return the failure of a write whose deadline passed before it left."""
+    return SendFailed(
+        "The deadline passed before anything was sent.",
+        evidence=Evidence.NOT_APPLIED,
+        reason=Reason.OVER_BUDGET,
+    )
+
+
 def public_failure(failure: SendFailed, target: str) -> RouterError:
     """Return the coded error for a write that was not applied."""
     match failure.reason:
@@ -60,6 +70,8 @@ def public_failure(failure: SendFailed, target: str) -> RouterError:
             return DeskUnavailable(
                 f"{target} answered with a redirect, which a write never follows."
             )
+        case Reason.OVER_BUDGET:
+            return DeadlineExceeded("The call's deadline passed before the write was sent.")
         case (
             Reason.OK
             | Reason.REFUSED
@@ -67,7 +79,6 @@ def public_failure(failure: SendFailed, target: str) -> RouterError:
             | Reason.RESET
             | Reason.SERVER_ERROR
             | Reason.GARBLED
-            | Reason.OVER_BUDGET
             | Reason.CANCELLED
         ):
             return DeskUnavailable(f"{target} cannot be reached now.")

@@ -223,8 +223,11 @@ class Ledger:
     async def resolve(self, action: Action, *, ref: Ref | None, decided_by: str) -> Action:
         """Settle an action as a person has found it: applied, with what it made, or never.
 
+        `action` is as the person knew it when they looked at the desk: "never" counts only if
+        nobody has had it since, who may have sent it again. What was seen there stays seen.
+
         Raises:
-            ActionNotOpen: it is decided already, was never sent, or a call is still at it.
+            ActionNotOpen: it is decided already, was never sent, has moved, or a call is at it.
         """
 
         def decide(existing: Action, held: bool) -> Action:
@@ -232,6 +235,9 @@ class Ledger:
                 raise ActionNotOpen(
                     f"The action is {existing.state}, and there is nothing to decide."
                 )
+
+            if ref is None and (existing.state, existing.fence) != (action.state, action.fence):
+                raise ActionNotOpen("The action has moved since the desk was looked at.")
 
             done = machine.resolve(
                 existing, ref=ref, decided_by=decided_by, now_ms=self._clock.now_ms()
