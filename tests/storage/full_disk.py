@@ -17,6 +17,7 @@ from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.owner import ThisHost
 from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.storage.sqlite.database import Database
+from mcp_router.storage.sqlite.reserve import RESERVE_BYTES
 from tests.storage.rows import action
 from tests.storage.walks import never
 
@@ -28,6 +29,11 @@ def fill(path: Path) -> None:
     with path.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(4096))
+
+
+def give_back(path: Path, size: int) -> None:
+    """Free that much of what `fill` took."""
+    os.truncate(path, path.stat().st_size - size)
 
 
 async def settle(actions: ActionTable, row: Action, answer: str | None) -> bool:
@@ -48,6 +54,10 @@ async def begin(actions: ActionTable, name: str) -> Action | None:
         return None
 
 
+async def begun(actions: ActionTable, name: str) -> int:
+    return sum([await begin(actions, f"{name}-{n}") is not None for n in range(10)])
+
+
 async def main(folder: Path) -> None:
     database = Database(folder / "router.db")
     actions = ActionTable(database, ThisHost())
@@ -59,9 +69,11 @@ async def main(folder: Path) -> None:
     told = {
         "answers kept": sum([await settle(actions, row, large) for row in mine]),
         "states kept": sum([await settle(actions, row, None) for row in mine]),
-        "new actions": sum([await begin(actions, f"new-{n}") is not None for n in range(10)]),
-        "reads": sum([(await actions.by_id("acme", row.action_id)) is not None for row in mine]),
+        "new actions": await begun(actions, "new"),
     }
+    give_back(folder / "filler", RESERVE_BYTES // 2)  # enough with what is left of the room
+    told["new actions in less room than both need"] = await begun(actions, "newer")
+    told["reads"] = sum([(await actions.by_id("acme", row.action_id)) is not None for row in mine])
     (folder / "filler").unlink()
     told["after there is room"] = int(await begin(actions, "late") is not None)
     database.close()

@@ -134,15 +134,17 @@ async def test_where_the_system_names_no_boot_nobody_can_tell_when_it_was_sent(
     assert await is_held(actions)
 
 
+@pytest.mark.parametrize("up_s", [1, 100])
 async def test_what_was_touched_before_the_last_boot_has_rested_for_long_enough(
-    actions: ActionTable, host: ManualHost
+    actions: ActionTable, host: ManualHost, up_s: float
 ) -> None:
     async def names() -> list[str]:
         return [row.action_id for row in await actions.unsettled("zendesk", 10, 60_000)]
 
+    host.up_ms = round(up_s * 1000)
     await actions.claim(action("1", owner=None, state=ActionState.SENDING), never, 60)
     host.reboot()
-    host.advance(5_000)
+    host.advance(50)
     await actions.claim(action("2", owner=None, state=ActionState.SENDING), never, 60)
     assert await names() == ["act_1"]
 
@@ -274,6 +276,24 @@ async def test_a_full_database_can_still_record_the_state_without_the_answer(
     assert timeless(await actions.by_key("acme", "key-1")) == timeless(done)
 
 
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="elsewhere room is tried by writing it full"
+)
+async def test_the_room_for_last_words_is_not_for_beginning_a_write(
+    tmp_path: Path, actions: ActionTable, host: ManualHost
+) -> None:
+    row = await actions.claim(action(), never, 60)
+    full = Database(tmp_path / "router.db", reserve_bytes=2**60)
+    sending = replace(row, state=ActionState.SENDING, attempts=1)
+
+    with pytest.raises(StorageUnavailable):
+        await ActionTable(full, host).change(row, sending)
+
+    assert await actions.change(row, sending)
+    assert await ActionTable(full, host).change(sending, replace(sending, state=ActionState.FAILED))
+    full.close()
+
+
 def test_a_full_disk_has_room_for_the_states_of_all_that_was_under_way(tmp_path: Path) -> None:
     """In a file system of 16 MB, which fills up while 60 answers are on their way."""
     if shutil.which("unshare") is None:
@@ -296,6 +316,7 @@ def test_a_full_disk_has_room_for_the_states_of_all_that_was_under_way(tmp_path:
         "answers kept": 0,
         "states kept": 60,
         "new actions": 0,
+        "new actions in less room than both need": 0,
         "reads": 60,
         "after there is room": 1,
     }

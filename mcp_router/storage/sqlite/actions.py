@@ -33,10 +33,10 @@ _SENT = "sent_boot = coalesce(sent_boot, ?), sent_ms = coalesce(sent_ms, ?)"
 _OPEN = "state IN ('sending', 'unknown', 'needs_human')"  # word for word as the index has it
 
 # Every word of these stands above: values are always bound, and no text of a caller gets in.
-_INSERT = f"INSERT INTO actions ({_INSERTED}) VALUES ({_MARKS})"  # noqa: S608
-_CHANGE = f"UPDATE actions SET {_SETS}, {_LEFT} WHERE {_KEYED} AND state = ? AND fence = ?"  # noqa: S608
-_START = f"UPDATE actions SET {_SETS}, {_LEFT}, {_SENT} WHERE {_KEYED} AND state = ? AND fence = ?"  # noqa: S608
-_LEASE = f"UPDATE actions SET lease_until_ms = ? WHERE {_KEYED}"  # noqa: S608
+_INSERT = f"INSERT INTO actions ({_INSERTED}) VALUES ({_MARKS})"  # noqa: S608  # our words
+_CHANGE = f"UPDATE actions SET {_SETS}, {_LEFT} WHERE {_KEYED} AND state = ? AND fence = ?"  # noqa: S608  # our words
+_START = f"UPDATE actions SET {_SETS}, {_LEFT}, {_SENT} WHERE {_KEYED} AND state = ? AND fence = ?"  # noqa: S608  # our words
+_LEASE = f"UPDATE actions SET lease_until_ms = ? WHERE {_KEYED}"  # noqa: S608  # our words
 _RENEW = """
     UPDATE actions SET lease_until_ms = ? WHERE owner >= ? AND owner < ?
         AND state IN ('reserved', 'sending', 'unknown', 'needs_human')
@@ -48,12 +48,12 @@ _UNSETTLED = f"""
         OR touched_ms + ? * (1 << min(fence - 1, 7)) <= ?
     )
     ORDER BY touched_boot IS ?, touched_ms, place
-"""  # noqa: S608
+"""  # noqa: S608  # our words
 _COUNTS = f"""
     SELECT target, state, count(*) AS number FROM actions
     WHERE {_OPEN} GROUP BY target, state
     ORDER BY target, state
-"""  # noqa: S608
+"""  # noqa: S608  # our words
 _EXPIRE = """
     UPDATE actions SET state = 'expired', arguments = '', write = '', answer = NULL, updated_ms = ?
     WHERE place IN (

@@ -150,7 +150,7 @@ def m004_the_ledger_recovers(db: Database) -> None:
     """Build the ledger's table anew: what is sent and answered, tombstones, arrows, a clock."""
     db.conn.execute(_ACTIONS)
     db.conn.execute(
-        f"INSERT INTO actions_new (place, write, sent_boot, sent_ms, {_COPIED}) "  # noqa: S608
+        f"INSERT INTO actions_new (place, write, sent_boot, sent_ms, {_COPIED}) "  # noqa: S608  # our words
         f"SELECT rowid, '', {_SENT_SOMETIME}, {_COPIED} FROM actions ORDER BY rowid"
     )
     db.conn.execute("DROP TABLE actions")  # and with it its triggers and indexes
