@@ -10,7 +10,6 @@ from pathlib import Path
 import anyio
 
 from benchmarks.ledger_timing import Timing, drive, drive_threads
-from mcp_router.canonical import canonical_json
 from mcp_router.clock import SystemClock
 from mcp_router.domain.action import Action, ActionState, Ref, Strategy
 from mcp_router.ledger.admission import Admission
@@ -23,6 +22,8 @@ from mcp_router.storage.store import SQLITE, open_store
 FAST = {"use_uvloop": True}  # as `mcp-router serve --transport http` runs
 _REPLAYED = 256
 TEXT = "Thank you for your patience. The parcel left our house this morning. " * 3
+_ARGUMENTS = f'{{"body":"{TEXT}","ticket_id":"101"}}'
+_WRITE = f'{{"body":"{TEXT}","kind":"update_ticket","ticket_id":"101"}}'
 _BARE_TABLE = "CREATE TABLE IF NOT EXISTS bare (id INTEGER PRIMARY KEY, body TEXT NOT NULL)"
 _BARE_INSERT = "INSERT INTO bare (body) VALUES (?)"
 _PAIR_TABLE = (
@@ -135,7 +136,6 @@ def _wanted(number: int) -> Action:
     """Return an action as a reply makes it, under a key that nobody has used."""
     now_ms = SystemClock().now_ms()
     name = f"{_PROCESS}-{number}"
-    arguments = {"ticket_id": "101", "body": TEXT}
     return Action(
         action_id=f"act_{name}",
         tenant="local",
@@ -145,8 +145,8 @@ def _wanted(number: int) -> Action:
         target="zendesk",
         strategy=Strategy.CAS_MARKER,
         fingerprint="f" * 64,
-        arguments_json=canonical_json(arguments),
-        write_json=canonical_json({"kind": "update_ticket", **arguments}),
+        arguments_json=_ARGUMENTS,
+        write_json=_WRITE,
         state=ActionState.SENDING,
         created_ms=now_ms,
         updated_ms=now_ms,
