@@ -20,7 +20,7 @@ from benchmarks.torture.run import MakeDatabase, Result, torture
 
 _CONTROL_SHARE = 20
 _FEWEST_CONTROL_FAULTS = 40
-_MOST_CONTROL_FAULTS = 300
+_MOST_CONTROL_FAULTS = 150
 
 
 def main() -> None:

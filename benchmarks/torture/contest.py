@@ -20,6 +20,7 @@ from mcp_router.canonical import JsonValue
 from mcp_router.sandbox.certificate import make_certificate
 from mcp_router.sandbox.loop_thread import LoopThread
 
+ALL = tuple(control.name for control in CONTROLS)
 POINTS = ("before_send", "after_send", "before_save", "after_save")
 _LINE_KINDS = (
     Kind.ANSWER_LOST,
@@ -52,7 +53,7 @@ async def contest(
     faults: int,
     seed: int,
     tell: Callable[[str], None],
-    names: Sequence[str] = tuple(control.name for control in CONTROLS),
+    names: Sequence[str] = ALL,
 ) -> tuple[Score, ...]:
     """Torture each control with so many faults, one control after the other."""
     scores = []
@@ -75,7 +76,7 @@ async def contest(
                         await desks.aclose()
 
                     scores.append(score)
-                    tell(f"control {control.name}: {score.duplicates} duplicates")
+                    tell(f"{control.name}: {'not installed' if score.missing else 'done'}")
     finally:
         thread.stop()
 

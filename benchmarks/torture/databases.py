@@ -24,6 +24,10 @@ class Database(Protocol):
     def url(self) -> str:
         """Return what router.yaml names."""
 
+    @property
+    def knows_the_dead(self) -> bool:
+        """Return whether a dead holder is known to be dead, or its lease has to run out."""
+
     async def rows(self) -> dict[str, Row]:
         """Return the ledger, by key."""
 
@@ -45,6 +49,11 @@ class SqliteDatabase:
     def url(self) -> str:
         """Return what router.yaml names."""
         return f"sqlite:///{self._file}"
+
+    @property
+    def knows_the_dead(self) -> bool:
+        """Return True: all its users are processes of one machine."""
+        return True
 
     async def rows(self) -> dict[str, Row]:
         """Return the ledger, by key."""

@@ -45,6 +45,11 @@ class PostgresDatabase:
         """Return what router.yaml names."""
         return self._server.get_uri(database=self._name)
 
+    @property
+    def knows_the_dead(self) -> bool:
+        """Return False: a holder may be on another machine."""
+        return False
+
     async def rows(self) -> dict[str, Row]:
         """Return the ledger, by key."""
         return await asyncio.to_thread(self._rows)

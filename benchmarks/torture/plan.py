@@ -114,7 +114,8 @@ _WEIGHTS: Mapping[Kind, int] = {
 }
 ONLY_SQLITE = frozenset({Kind.DISK_FULL, Kind.LOCKED})
 ONLY_POSTGRES = frozenset({Kind.SESSION_ENDED, Kind.RESTARTED})
-_MATRIX_SHARE = 0.5
+MATRIX_SHARE = 0.5
+"""How much of a plan goes through the crash matrix, square by square."""
 
 
 def matrix(steps: Steps) -> tuple[Cell, ...]:
@@ -126,14 +127,16 @@ def matrix(steps: Steps) -> tuple[Cell, ...]:
     )
 
 
-def plan(faults: int, seed: int, steps: Steps, *, postgres: bool) -> tuple[Trial, ...]:
+def plan(
+    faults: int, seed: int, steps: Steps, *, postgres: bool, matrix_share: float = MATRIX_SHARE
+) -> tuple[Trial, ...]:
     """Return `faults` trials: rounds through the crash matrix, and every other kind between them.
 
     Each trial has dice of its own: what the seed says of it depends on no other trial, nor on how
     many steps the rehearsal has found; only which step a share of them means does.
     """
     cells = matrix(steps)
-    crashes = round(faults * _MATRIX_SHARE)
+    crashes = round(faults * matrix_share)
     # Whole rounds where they fit: a square that a race has missed gets another chance.
     certain = [
         _crash(number, cells[number % len(cells)], _dice(seed, number)) for number in range(crashes)

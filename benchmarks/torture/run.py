@@ -12,7 +12,7 @@ from benchmarks.torture.account import Verdict
 from benchmarks.torture.databases import Database
 from benchmarks.torture.desks import open_desks
 from benchmarks.torture.nursery import Nursery, open_nursery
-from benchmarks.torture.plan import Cell, Kind, Trial, matrix, plan
+from benchmarks.torture.plan import MATRIX_SHARE, Cell, Kind, Trial, matrix, plan
 from benchmarks.torture.rehearsal import rehearse
 from benchmarks.torture.subjects import BLIND, Subject
 from benchmarks.torture.trials import perform
@@ -22,6 +22,8 @@ from mcp_router.sandbox.loop_thread import LoopThread
 
 TRIALS_A_WORLD = 250
 """A desk's lists and a ledger's table grow with every trial; a fresh world keeps calls short."""
+
+_MORE_ROUNDS = 3
 
 MakeDatabase = Callable[[Path, str, bool], Database]
 """Makes the database of a world: its folder, its name, whether its server may be stopped."""
@@ -85,9 +87,14 @@ async def torture(
     make_database: MakeDatabase,
     lanes: int,
     subjects: tuple[Subject, ...] = tuple(Subject),
+    matrix_share: float = MATRIX_SHARE,
     tell: Callable[[str], None],
 ) -> Result:
-    """Rehearse, plan, carry the plan out in `lanes` worlds at a time, and judge every key."""
+    """Rehearse, plan, carry the plan out in `lanes` worlds at a time, and judge every key.
+
+    Squares of the matrix that were planned and missed, since two processes race for the same
+    step, are tried again.
+    """
     began_s = time.monotonic()
 
     async with AsyncExitStack() as stack:
@@ -101,8 +108,15 @@ async def torture(
         steps = await rehearse(world, subjects)
         verdicts = list(await stage.close(world))
         tell(f"{len(matrix(steps))} squares in the crash matrix")
-        trials = plan(faults, seed, steps, postgres=store != "sqlite")
-        verdicts += await _carry_out(stage, trials, lanes, tell)
+        trials = plan(faults, seed, steps, postgres=store != "sqlite", matrix_share=matrix_share)
+
+        for _ in range(1 + _MORE_ROUNDS):
+            verdicts += await _carry_out(stage, trials, lanes, tell)
+            trials = _missed(verdicts)
+
+            if not trials:
+                break
+
         return Result(
             seed=seed,
             store=store,
@@ -112,6 +126,13 @@ async def torture(
             verdicts=tuple(verdicts),
             errors="".join(stage.errors),
         )
+
+
+def _missed(verdicts: Sequence[Verdict]) -> tuple[Trial, ...]:
+    """Return one trial for each square that was aimed at and never struck."""
+    aimed = {trial.cell: trial for one in verdicts if (trial := one.account.trial).cell is not None}
+    hit = {one.account.trial.cell for one in verdicts if one.account.injected}
+    return tuple(trial for cell, trial in aimed.items() if cell not in hit)
 
 
 async def _carry_out(

@@ -79,7 +79,7 @@ class Server:
             TimeoutError: it did not answer in time.
         """
         identity = next(self._ids)
-        message = {
+        message: dict[str, JsonValue] = {
             "jsonrpc": "2.0",
             "id": identity,
             "method": "tools/call",

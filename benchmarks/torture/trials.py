@@ -207,6 +207,7 @@ class Scene:
         """Let a first process die at a point of its write; return the next one."""
         await self._strike(server, Step(point=point, nth=1))
         await self._colleague()
+        await self.world.forget_the_dead()
         return await self.world.server()
 
     async def _strike(

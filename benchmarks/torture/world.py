@@ -9,7 +9,13 @@ from benchmarks.torture.databases import Database
 from benchmarks.torture.desks import Desks, Truth
 from benchmarks.torture.nursery import Nursery
 from benchmarks.torture.orders import ROUTER, Birth
-from benchmarks.torture.place import BUSY_TIMEOUT_MS, RECONCILE_EVERY_S, Place, write_settings
+from benchmarks.torture.place import (
+    BUSY_TIMEOUT_MS,
+    LEASE_S,
+    RECONCILE_EVERY_S,
+    Place,
+    write_settings,
+)
 from benchmarks.torture.server import Server, start_server
 
 _LANDED_S = 0.3  # what a request that was let go takes to be applied
@@ -54,6 +60,11 @@ class World:
 
         return await self.server(index)
 
+    async def forget_the_dead(self) -> None:
+        """Wait until what a killed process held is free to be taken over."""
+        if not self.database.knows_the_dead:
+            await asyncio.sleep(LEASE_S + _LANDED_S)
+
     def landing(self, delay_s: float) -> None:
         """Remember that a request may still land so much later."""
         self._quiet_s = max(self._quiet_s, time.monotonic() + delay_s + _LANDED_S)
@@ -66,7 +77,8 @@ class World:
         for server in self._servers.values():
             await server.kill()
 
-        # A last server alone with what is left: its reconciler looks once at everything.
+        # A last server alone with what is left: its reconciler looks at everything.
+        await self.forget_the_dead()
         last = await self._start()
         await asyncio.sleep(2 * RECONCILE_EVERY_S)
         await last.kill()
