@@ -32,9 +32,19 @@ class Dock:
     clock: ManualClock = field(default_factory=ManualClock)
     attempts: list[Attempt] = field(default_factory=list)
     calls: int = 0
+    process: str = PROCESS
 
     def __post_init__(self) -> None:
         self.store = MemoryActions(self.clock)
+        self._begin()
+
+    def restart(self) -> None:
+        """End the process with all that it only had in memory, and begin another one."""
+        self.store.dead.add(self.process)
+        self.process += "2"
+        self._begin()
+
+    def _begin(self) -> None:
         self.ledger = Ledger(self.store, self.clock)
         self.delivery = Delivery(self.ledger, self.clock, self.attempts.append)
 
@@ -51,9 +61,8 @@ class Dock:
         self.calls += 1
         desk = self.desks[0]
         strategy: Strategy = desk.strategy(WRITE)
-        wanted = parcel(
-            str(self.calls), desk.name, key=key, owner=f"{PROCESS}#{self.calls}", clock=self.clock
-        )
+        owner = f"{self.process}#{self.calls}"
+        wanted = parcel(str(self.calls), desk.name, key=key, owner=owner, clock=self.clock)
 
         if needs_version(strategy):
             return wanted

@@ -1,7 +1,9 @@
 """Whatever the desk does, in whatever order: at most one effect, and the truth told of it."""
 
 import asyncio
+from collections.abc import Awaitable
 from enum import StrEnum
+from typing import assert_never
 
 import pytest
 from hypothesis import given, settings
@@ -10,10 +12,13 @@ from hypothesis import strategies as st
 from mcp_router.domain.action import ActionState, Precondition, Ref, Strategy
 from mcp_router.domain.write import DeskWrite
 from mcp_router.errors import RouterError
-from mcp_router.ledger.ledger import LEASE_MS
+from mcp_router.ledger.ledger import LEASE_S
+from mcp_router.ledger.strategies import NATIVE_KEY_MS
 from mcp_router.testing.desks import ScriptedDesk, Step, lost_answer
+from tests.execute.reconciling import PACE, Notes, reconciler
 from tests.execute.shipping import Dock
 
+DECIDED = (ActionState.SUCCEEDED, ActionState.FAILED)
 HONOURED = [Strategy.NATIVE_KEY, Strategy.UNIQUE_INDEX, Strategy.CAS_MARKER]
 
 
@@ -26,13 +31,22 @@ class Event(StrEnum):
     UNREADABLE = "unreadable"  # a call while the desk cannot be asked
     LEASE_ENDS = "lease_ends"
     LATE_LANDS = "late_lands"
+    BACKGROUND = "background"  # the reconciler looks at every desk
+    CALL_AND_BACKGROUND = "call_and_background"  # at the same time
+    CRASH_BEFORE = "crash_before"  # the process ends before the first byte of its send leaves
+    CRASH_AFTER = "crash_after"  # it ends when the desk has done what it does with the send
+    HOURS_PASS = "hours_pass"  # so many that a desk may have forgotten a key
+
+
+class Crash(Exception):
+    """The end of a process."""
 
 
 class Sabotage(ScriptedDesk):
-    """A desk at whose next write the store breaks, where the test says so."""
+    """A desk at whose next write the store breaks or the process ends, where the test says so."""
 
     dock: Dock
-    armed = False
+    event: Event | None = None
 
     async def write(
         self,
@@ -42,10 +56,18 @@ class Sabotage(ScriptedDesk):
         precondition: Precondition | None,
         timeout_s: float,
     ) -> Ref:
-        self.dock.store.broken = self.armed
-        return await super().write(
-            write, marker=marker, precondition=precondition, timeout_s=timeout_s
-        )
+        self.dock.store.broken = self.event is Event.BROKEN_STORE
+
+        if self.event is Event.CRASH_BEFORE:
+            raise Crash
+
+        try:
+            return await super().write(
+                write, marker=marker, precondition=precondition, timeout_s=timeout_s
+            )
+        finally:
+            if self.event is Event.CRASH_AFTER:
+                raise Crash
 
 
 def build(
@@ -67,20 +89,46 @@ async def happen(dock: Dock, event: Event) -> None:
     desks = [desk for desk in dock.desks if isinstance(desk, Sabotage)]
 
     for desk in desks:
-        desk.armed = event is Event.BROKEN_STORE
+        desk.event = event
         desk.unreadable = lost_answer() if event is Event.UNREADABLE else None
 
-    if event is Event.LEASE_ENDS:
-        dock.clock.advance(LEASE_MS / 1000)
-    elif event is Event.LATE_LANDS:
-        dock.effects()
-    else:
-        calls = [dock.call() for _ in range(2 if event is Event.TWO_CALLS else 1)]
-        got = await asyncio.gather(*calls, return_exceptions=True)
-        # A call may end in a coded error; nothing else may get out.
-        assert all(isinstance(one, RouterError) for one in got if isinstance(one, BaseException))
+    match event:
+        case Event.LEASE_ENDS:
+            dock.clock.advance(LEASE_S)
+        case Event.CRASH_BEFORE | Event.CRASH_AFTER:
+            await at_once(dock.call())
+            dock.restart()
+        case Event.HOURS_PASS:
+            dock.clock.advance(NATIVE_KEY_MS / 1000)
+        case Event.LATE_LANDS:
+            dock.effects()
+        case Event.BACKGROUND:
+            dock.clock.advance(PACE.reconcile_every_s)
+            await at_once(*sweeps(dock))
+        case Event.TWO_CALLS:
+            await at_once(dock.call(), dock.call())
+        case Event.CALL_AND_BACKGROUND:
+            dock.clock.advance(PACE.reconcile_every_s)
+            await at_once(dock.call(), *sweeps(dock))
+        case Event.CALL | Event.BROKEN_STORE | Event.UNREADABLE:
+            await at_once(dock.call())
+        case _:
+            assert_never(event)
 
     dock.store.broken = False
+
+
+def sweeps(dock: Dock) -> list[Awaitable[object]]:
+    """Return one look of another process at each desk."""
+    background = reconciler(dock, Notes(), process="boot:7:7")
+    return [background.sweep(desk) for desk in dock.desks]
+
+
+async def at_once(*work: Awaitable[object]) -> None:
+    """Do it all at the same time; each may end in a coded error, and nothing else gets out."""
+    got = await asyncio.gather(*work, return_exceptions=True)
+    errors = [one for one in got if isinstance(one, BaseException)]
+    assert all(isinstance(one, RouterError | Crash) for one in errors)
 
 
 async def play(dock: Dock, events: list[Event]) -> None:
@@ -104,11 +152,16 @@ async def play(dock: Dock, events: list[Event]) -> None:
     if row.state in (ActionState.FAILED, ActionState.RESERVED):
         assert effects == 0
 
+    assert (row.answer_json is not None) == (row.state in DECIDED)
+
     states = [event.state for event in dock.store.events(row.action_id)]
     assert ActionState.SENDING in states or sum(dock.sends()) == 0
 
 
-STEPS = st.lists(st.sampled_from(list(Step)), max_size=6)
+# A request that is repeated on its way is two requests: only a desk that tells versions apart, or
+# keeps keys, can make one effect of them.
+ECHOES = st.lists(st.sampled_from(list(Step)), max_size=6)
+STEPS = st.lists(st.sampled_from([step for step in Step if step is not Step.ECHO]), max_size=6)
 EVENTS = st.lists(st.sampled_from(list(Event)), min_size=1, max_size=7)
 
 
@@ -118,6 +171,14 @@ def test_one_desk_that_honours_its_strategy_is_written_to_once(
     strategy: Strategy, script: list[Step], events: list[Event], settled: bool, late_after: int
 ) -> None:
     asyncio.run(play(build([strategy], [script], settled, late_after), events))
+
+
+@given(st.sampled_from(HONOURED), ECHOES, EVENTS, st.integers(1, 6))
+@settings(max_examples=300, deadline=None)
+def test_what_repeats_requests_on_their_way_makes_no_second_effect(
+    strategy: Strategy, script: list[Step], events: list[Event], late_after: int
+) -> None:
+    asyncio.run(play(build([strategy], [script], True, late_after), events))
 
 
 @given(
