@@ -9,7 +9,12 @@ from psycopg.rows import DictRow, dict_row
 
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
-from mcp_router.storage.postgres.database import CONNECT_TIMEOUT_S, conninfo, unavailable
+from mcp_router.storage.postgres.database import (
+    CONNECT_TIMEOUT_S,
+    conninfo,
+    unavailable,
+    unreachable,
+)
 from mcp_router.storage.postgres.decisions import stored_record
 from mcp_router.storage.postgres.rows import READ, read_action
 
@@ -31,8 +36,8 @@ class Archive:
             self._connection: Connection[DictRow] = psycopg.connect(
                 conninfo(url, connect_timeout_s), autocommit=True, row_factory=dict_row
             )
-        except psycopg.Error as error:
-            raise unavailable(error) from None
+        except psycopg.OperationalError as error:
+            raise unreachable(error) from None
 
         self._rows("SELECT set_config('default_transaction_read_only', 'on', false)", ())
 

@@ -6,6 +6,7 @@ connection and tells it that an earlier run may have been committed, or may stil
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar
 
@@ -20,6 +21,8 @@ from mcp_router.errors import InvalidArguments, InvalidSettings, StorageUnavaila
 from mcp_router.storage.postgres.schema import MIGRATION_TIMEOUT_S, migrate
 
 T = TypeVar("T")
+
+_logger = logging.getLogger(__name__)
 
 CONNECTIONS = 16
 CONNECT_TIMEOUT_S = 5.0
@@ -66,8 +69,9 @@ class Database:
         self.place = place_of(url)
         self._connect_timeout_s = connect_timeout_s
         self._statement_timeout_s = statement_timeout_s
+        self._conninfo = conninfo(url, connect_timeout_s)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            conninfo(url, connect_timeout_s),
+            self._conninfo,
             kwargs={"autocommit": True, "row_factory": dict_row},
             configure=self._configure,
             min_size=1,
@@ -147,16 +151,36 @@ class Database:
         )
 
     async def _start(self) -> None:
-        """Open the pool and migrate the database, once."""
+        """Migrate the database and open the pool, once.
+
+        Raises:
+            StorageUnavailable: the database cannot be reached; the log says why.
+        """
         async with self._starting:
             if self._ready:
                 return
 
-            if self._pool.closed:
-                await self._pool.open(wait=False)
+            # Not from the pool: that would try again and again for all of its time.
+            async with await self._connect() as connection:
+                await self._configure(connection)
 
-            await self._borrow(migrate, MIGRATION_TIMEOUT_S)
+                try:
+                    with anyio.fail_after(MIGRATION_TIMEOUT_S + _SLACK_S):
+                        await migrate(connection)
+                except TimeoutError:
+                    raise _refusal("no answer in time", unsure=False) from None
+
+            await self._pool.open(wait=False)
             self._ready = True
+
+    async def _connect(self) -> Connection:
+        """Return a connection of its own."""
+        try:
+            return await AsyncConnection.connect(
+                self._conninfo, autocommit=True, row_factory=dict_row
+            )
+        except psycopg.OperationalError as error:
+            raise unreachable(error) from None
 
     async def _borrow(self, use: Callable[[Connection], Awaitable[T]], timeout_s: float) -> T:
         """Use one connection and give it back, whatever happens.
@@ -230,6 +254,18 @@ def unavailable(
     The server's own text may hold values, so it stays out; raise this `from None`.
     """
     return _refusal(type(error).__name__, unsure=unsure)
+
+
+def unreachable(error: psycopg.OperationalError) -> StorageUnavailable:
+    """Log why no connection could be made, and return the coded error.
+
+    The reason names hosts and users, never a password (libpq): it is for the log, not for hosts.
+    """
+    _logger.warning("no connection to the database: %s", str(error).strip())
+    return StorageUnavailable(
+        "The database cannot be reached.",
+        next_step="Check that the PostgreSQL server runs and lets this user in; the log says why.",
+    )
 
 
 def _refusal(reason: str, *, unsure: bool) -> StorageUnavailable:

