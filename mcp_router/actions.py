@@ -218,7 +218,7 @@ class Actions:
         except LeaseLost as lost:
             return await self._overtaken(action, lost)
         except BaseException:
-            self._ledger.abandon(wanted)
+            self._ledger.abandon(wanted, key.twins)
             raise
 
     async def _overtaken(self, action: Action, lost: LeaseLost) -> tuple[Admission, Settled]:

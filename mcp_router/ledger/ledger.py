@@ -89,7 +89,7 @@ class Ledger:
         self._store = store
         self._clock = clock
         self._lease_s = lease_s
-        self._abandoned: dict[str, Action] = {}
+        self._abandoned: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     async def reserve(
         self, wanted: Action, twins: tuple[str, ...] = ()
@@ -197,13 +197,14 @@ class Ledger:
         row = await self._store.claim(action, testify, self._lease_s)
         return row if row.state is ActionState.SUCCEEDED else None
 
-    def abandon(self, action: Action) -> None:
+    def abandon(self, action: Action, twins: tuple[str, ...] = ()) -> None:
         """Take note that a call of this process is over although it could not say so on disk.
 
-        The next caller need not wait for its lease to end.
+        The next caller need not wait for its lease to end. What the call held stands under its
+        key, or under one of the `twins` that it was reserved with.
         """
         if action.owner is not None:
-            self._abandoned[action.owner] = action
+            self._abandoned[action.owner] = (action.tenant, (action.key, *twins))
 
     async def release_abandoned(self) -> None:
         """Say on disk what `abandon` was told, now that the store may be back.
@@ -211,12 +212,13 @@ class Ledger:
         Raises:
             StorageUnavailable: it is not; everything is remembered.
         """
-        for owner, action in tuple(self._abandoned.items()):
-            row = await self._store.by_key(action.tenant, action.key)
+        for owner, (tenant, keys) in tuple(self._abandoned.items()):
+            for key in keys:
+                row = await self._store.by_key(tenant, key)
 
-            # What moves meanwhile is another owner's already, and no longer ours to leave.
-            if row is not None and row.owner == owner:
-                await self._store.change(row, self._left(row))
+                # What moves meanwhile is another owner's already, and no longer ours to leave.
+                if row is not None and row.owner == owner:
+                    await self._store.change(row, self._left(row))
 
             self._abandoned.pop(owner, None)
 

@@ -82,7 +82,7 @@ def leave(action: Action, *, error_code: str, now_ms: int) -> Action:
     """
     sent = action.state is not ActionState.RESERVED
     left = _to(action, ActionState.UNKNOWN if sent else ActionState.RESERVED, now_ms)
-    return replace(left, owner=None, error_code=action.error_code or error_code)
+    return replace(left, owner=None, error_code=action.error_code or (error_code if sent else None))
 
 
 def hand_over(action: Action, *, now_ms: int) -> Action:
