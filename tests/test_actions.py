@@ -321,3 +321,25 @@ async def test_what_a_write_reads_first_is_in_its_record() -> None:
 
     assert [attempt.target for attempt in one.record.attempts] == ["zendesk", "zendesk"]
     assert one.record.ticket_id == "7"
+
+
+async def test_a_call_that_ended_without_the_store_holds_nothing_once_it_is_back() -> None:
+    class Breaking(ScriptedDesk):
+        def _check_readable(self) -> None:
+            one.store.broken = self.probes == 2
+
+    one = House(desks=(Breaking("zendesk", Strategy.MARKER_PROBE, [Step.LOST]),))
+    unknown = await one.write(one.call())
+    assert unknown.action is not None
+    one.clock.advance(WINDOW_MS / 1000 - 1)  # another window: the action stands under a twin
+
+    with pytest.raises(OutcomeUnknown):
+        await one.write(one.call())
+
+    held = await one.ledger.get("acme", unknown.action.action_id)
+    one.store.broken = False
+    await one.ledger.release_abandoned()
+
+    left = await one.ledger.get("acme", unknown.action.action_id)
+    assert (held.owner is None, left.owner) == (False, None)
+    assert left.state is ActionState.UNKNOWN

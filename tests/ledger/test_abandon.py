@@ -154,4 +154,20 @@ async def test_a_reserved_action_that_was_left_was_never_sent_and_says_so(bench:
     admission, again = await bench.reserve("two")
 
     assert (after.state, after.attempts, after.sent_ago_ms) == (ActionState.RESERVED, 0, None)
+    assert after.error_code is None
     assert (admission, again.state) == (Admission.PROCEED, ActionState.RESERVED)
+
+
+async def test_what_stands_under_a_twin_of_the_key_is_left_as_well(bench: Bench) -> None:
+    _, first = await bench.ledger.reserve(bench.wanted("one", key="window-1"))
+    await bench.send(first)
+    bench.dead.add("one")
+    wanted, twins = bench.wanted("two", key="window-2"), ("window-1", "window-3")
+    admission, taken = await bench.ledger.reserve(wanted, twins)
+    assert (admission, taken.owner) == (Admission.RECONCILE, wanted.owner)
+
+    bench.ledger.abandon(wanted, twins)
+    await bench.ledger.release_abandoned()
+
+    after = await bench.row(first)
+    assert (after.state, after.owner) == (ActionState.UNKNOWN, None)
