@@ -276,9 +276,6 @@ async def test_a_full_database_can_still_record_the_state_without_the_answer(
     assert timeless(await actions.by_key("acme", "key-1")) == timeless(done)
 
 
-@pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="elsewhere room is tried by writing it full"
-)
 async def test_the_room_for_last_words_is_not_for_beginning_a_write(
     tmp_path: Path, actions: ActionTable, host: ManualHost
 ) -> None:

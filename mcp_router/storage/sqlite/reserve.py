@@ -7,6 +7,7 @@ has answered by then is worth more than any new action.
 
 import errno
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 RESERVE_BYTES = 4 * 1024 * 1024
 """Enough for 100 settled actions that are committed one by one (measured: 33 kB each)."""
 
+_PIECE = 64 * 1024
 _CANNOT = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)  # posix_fallocate(3)
 
 
@@ -27,6 +29,7 @@ class Reserve:
             OSError: no file can be made in that folder.
         """
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by `close`
+        self._folder = folder
         self._size = size
         self._held = False
         self.fill()
@@ -47,7 +50,8 @@ class Reserve:
         """
         if not self._held:
             self._held = self._allocate(2 * self._size)
-            self._file.truncate(self._size if self._held else 0)
+            taken = os.fstat(self._file.fileno()).st_size
+            self._file.truncate(min(self._size, taken) if self._held else 0)
 
         return self._held
 
@@ -62,30 +66,37 @@ class Reserve:
         self._file.close()
 
     def _allocate(self, size: int) -> bool:
-        """Make the file take that much of the disk; say whether there is so much."""
-        try:
-            try:
-                _fallocate(self._file.fileno(), size)
-            except OSError as error:
-                if error.errno not in _CANNOT:
-                    raise
+        """Make the file take that much of the disk; say whether there is so much.
 
-                self._file.seek(0)
-                self._file.write(bytes(size))
-                self._file.flush()
-        except OSError:
-            return False
+        Where no file may be so large, there is nothing to hold and nothing to wait for.
+        """
+        try:
+            if shutil.disk_usage(self._folder).free < size:
+                return False  # asked first, for a file system may fill itself before it refuses
+
+            _fallocate(self._file.fileno(), size)
+        except OSError as error:
+            return error.errno not in (errno.ENOSPC, errno.EDQUOT)
 
         return True
 
 
 def _fallocate(file: int, size: int) -> None:
-    """Give the file that many bytes of the disk without writing them.
+    """Give the file that many bytes of the disk, by writing them where there is no other way.
 
     Raises:
-        OSError: there is no room, or the system or the file system cannot do that.
+        OSError: there is no room, or no file may be so large.
     """
-    if sys.platform != "linux":
-        raise OSError(errno.ENOSYS, "no such call here")
+    if sys.platform == "linux":
+        try:
+            os.posix_fallocate(file, 0, size)
+        except OSError as error:
+            if error.errno not in _CANNOT:
+                raise
+        else:
+            return
 
-    os.posix_fallocate(file, 0, size)
+    os.lseek(file, 0, os.SEEK_SET)
+
+    for _ in range(0, size, _PIECE):
+        os.write(file, bytes(_PIECE))
