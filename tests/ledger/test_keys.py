@@ -114,3 +114,32 @@ def test_a_fingerprint_has_its_version_and_depends_on_tool_and_arguments_alone()
     assert one.startswith("1:")
     assert one == fingerprint("t", {"b": "é", "a": 1.0})
     assert len({one, fingerprint("u", {"a": 1, "b": "é"}), fingerprint("t", {"a": 2})}) == 3
+
+
+def test_a_call_that_the_host_names_is_a_key_of_its_own_within_its_run() -> None:
+    named = replace(INTENTION, host_call_id="call-1")
+    first = key(None, named)
+
+    assert (first.source, first.twins) == (KeySource.CALL, ())
+    assert first.text.startswith("call:")
+    assert key(None, replace(named, fingerprint="1:bb"), NOON_MS + 10**9) == first
+    assert key(None, replace(named, effect=Effect.IDEMPOTENT_WRITE)) == first
+    assert key("mine", named).source is KeySource.EXPLICIT
+    assert len({first.text, key(None, INTENTION).text}) == 2
+    assert key(None, replace(named, host_call_id="call-2")).text != first.text
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_call_of_the_same_name_has_another_key(name: str) -> None:
+    named = replace(INTENTION, host_call_id="call-1")
+    other = replace(named, **{name: OTHERS[name]})  # type: ignore[arg-type]  # text fields only
+
+    assert key(None, other).text != key(None, named).text
+
+
+def test_the_name_of_a_call_means_nothing_without_its_run() -> None:
+    named = replace(INTENTION, host_call_id="call-1", run_id=None)
+    unnamed = replace(named, host_call_id=None)
+
+    assert key(None, named) == key(None, unnamed)
+    assert key(None, named).source is KeySource.HEURISTIC
