@@ -91,9 +91,8 @@ def _moved(item: str) -> str:
     )
 
 
-# ruff: noqa: S608  # no text of a caller gets into a statement: every word of them stands above
-
-READ = f"SELECT {_read_columns('a')}, {_is_held('a')} AS held FROM actions a"
+# Every word of these stands in this file: values are always bound, and no text of a caller gets in.
+READ = f"SELECT {_read_columns('a')}, {_is_held('a')} AS held FROM actions a"  # noqa: S608  # our words
 
 LOOK = f"{READ} WHERE a.tenant = %s AND a.key = %s"
 
@@ -125,7 +124,7 @@ CLAIM = f"""
     LEFT JOIN added ON added.tenant = item.tenant AND added.key = item.key
     LEFT JOIN actions a ON a.tenant = item.tenant AND a.key = item.key
     ORDER BY item.n
-"""
+"""  # noqa: S608  # our words
 """Insert what has no row yet, and read the rows that were there before.
 
 In one order, so that two batches with the same keys wait for each other and not in a circle. A
@@ -139,7 +138,7 @@ CHANGE = f"""
     WHERE a.tenant = item.tenant AND a.key = item.key AND a.state = item.old_state
         AND a.fence = item.old_fence
     RETURNING item.n
-"""
+"""  # noqa: S608  # our words
 
 TAKE = f"""
     UPDATE actions a SET {_moved("item")},
@@ -148,7 +147,7 @@ TAKE = f"""
     WHERE a.tenant = %s AND a.key = %s AND a.state = %s AND a.fence = %s AND a.attempts = %s
         AND a.updated_ms = %s AND a.owner IS NOT DISTINCT FROM %s AND a.lease_until_ms = %s
     RETURNING {_read_columns("a")}
-"""
+"""  # noqa: S608  # our words
 
 BY_ID = f"{READ} WHERE a.tenant = %s AND a.action_id = %s"
 
@@ -158,7 +157,7 @@ RENEW = f"""
     UPDATE actions SET lease_until_ms = {_NOW} + %s
     WHERE owner COLLATE "C" >= %s AND owner COLLATE "C" < %s
         AND state IN ('reserved', 'sending', 'unknown', 'needs_human')
-"""
+"""  # noqa: S608  # our words
 
 EXPIRE = f"""
     UPDATE actions SET state = 'expired', arguments = '', write = '', answer = NULL,
@@ -168,7 +167,7 @@ EXPIRE = f"""
         WHERE state IN ('succeeded', 'failed') AND stored_ms <= {_NOW} - %s
         ORDER BY stored_ms LIMIT %s FOR UPDATE SKIP LOCKED
     )
-"""
+"""  # noqa: S608  # our words
 
 UNSETTLED = f"""
     {READ} WHERE a.target = %s AND a.state IN ('sending', 'unknown') AND NOT {_is_held("a")}

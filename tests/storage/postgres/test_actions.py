@@ -72,6 +72,29 @@ async def test_of_many_processes_that_race_for_keys_each_key_has_one_owner(
     assert rows(url, "SELECT count(*), max(fence) FROM action_events") == [(60, 1)]
 
 
+async def test_replicas_that_race_for_twins_make_one_action(
+    replicas: tuple[ActionTable, ...], url: str
+) -> None:
+    for round_number in range(8):
+        keys = [f"{round_number}-{edge}" for edge in ("before", "after")]
+
+        got = await asyncio.gather(
+            *(
+                replicas[n % 3].claim(
+                    action(f"{round_number}-{n}", key=keys[n % 2], owner=f"process#{n}"),
+                    as_it_is,
+                    60,
+                    twins=("nobody's", keys[1 - n % 2]),
+                )
+                for n in range(12)
+            )
+        )
+
+        assert len({row.action_id for row in got}) == 1
+
+    assert rows(url, "SELECT count(*) FROM actions") == [(8,)]
+
+
 async def test_one_of_many_takes_over_what_nobody_holds(
     replicas: tuple[ActionTable, ...],
 ) -> None:

@@ -1,6 +1,8 @@
 """The database refuses, falls silent, goes away and comes back."""
 
 import asyncio
+import os
+import sys
 from dataclasses import replace
 
 import psycopg
@@ -230,3 +232,31 @@ def test_a_missing_driver_is_said_with_the_command_that_installs_it(missing: str
         require_extra(lambda package: None if package == missing else package)
 
     assert "mcp-support-router[postgres]" in caught.value.advice
+
+
+WITHOUT_THE_DRIVER = """
+import sys
+sys.modules["psycopg"] = None
+from mcp_router.errors import InvalidSettings
+from mcp_router.storage.store import open_archive, open_store
+
+for opening in (open_store, open_archive):
+    try:
+        opening("postgresql://db.example/router")
+    except InvalidSettings as error:
+        print(error.advice)
+"""
+
+
+async def test_everything_else_works_without_the_driver() -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        WITHOUT_THE_DRIVER,
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    out, _ = await child.communicate()
+
+    advice = "Run `pip install 'mcp-support-router[postgres]'` and start again."
+    assert out.decode().splitlines() == [advice, advice]

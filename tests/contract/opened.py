@@ -1,0 +1,64 @@
+"""Every kind of store, opened for one test, on a clock that the test moves."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcp_router.audit.log import RecordStore
+from mcp_router.domain.action import (
+    Action,
+)
+from mcp_router.ledger.ledger import ActionStore
+from mcp_router.storage.sqlite.actions import ActionTable
+from mcp_router.storage.sqlite.database import Database
+from mcp_router.storage.sqlite.decisions import DecisionTable
+from mcp_router.storage.store import open_store
+from mcp_router.testing.clock import ManualClock
+from mcp_router.testing.stores import MemoryActions, MemoryRecords
+from tests.storage.hosts import ManualHost
+from tests.storage.postgres.clock import ServerClock
+from tests.storage.postgres.server import fresh_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A store of one kind; `advance` lets that many seconds pass on its own clock."""
+
+    actions: ActionStore
+    records: RecordStore
+    advance: Callable[[float], None]
+
+
+@asynccontextmanager
+async def memory(folder: Path) -> AsyncIterator[Opened]:
+    clock = ManualClock()
+    yield Opened(actions=MemoryActions(clock), records=MemoryRecords(), advance=clock.advance)
+
+
+@asynccontextmanager
+async def sqlite(folder: Path) -> AsyncIterator[Opened]:
+    host, database = ManualHost(), Database(folder / "router.db")
+    yield Opened(
+        actions=ActionTable(database, host),
+        records=DecisionTable(database),
+        advance=host.advance,
+    )
+    database.close()
+
+
+@asynccontextmanager
+async def postgres(folder: Path) -> AsyncIterator[Opened]:
+    url = fresh_url()
+    store = open_store(url)
+    await store.database.check()  # the tables are there from the first use on
+    clock = ServerClock(url)
+    yield Opened(actions=store.actions, records=store.decisions, advance=clock.advance)
+    clock.close()
+    await store.aclose()
+
+
+async def found(actions: ActionStore, row: Action) -> Action:
+    now = await actions.by_key(row.tenant, row.key)
+    assert now is not None
+    return now
