@@ -1,7 +1,10 @@
 """The router's database as its enemy sees it: locked, looked into, taken away."""
 
 import asyncio
+import contextlib
+import resource
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,21 @@ class Row:
     state: str
     attempts: int
     fence: int
+
+
+SMALLEST_BYTES = 1
+_PATIENCE_S = 30.0  # a process that was stopped within a commit goes on before that
+
+
+def limit_files(pid: int, most_bytes: int | None) -> None:
+    """Let a process write files only up to so many bytes; None takes the limit away.
+
+    Beyond it a write fails, as on a full disk. A process that has ended is left alone.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        soft = hard if most_bytes is None else most_bytes
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class Database(Protocol):
@@ -31,8 +49,20 @@ class Database(Protocol):
     async def rows(self) -> dict[str, Row]:
         """Return the ledger, by key."""
 
-    async def disturb(self, seconds: float) -> None:
-        """Hold a lock for so long, or end every session."""
+    async def lock(self, seconds: float) -> None:
+        """Hold a lock that writers need for so long."""
+
+    async def end_sessions(self, seconds: float) -> None:
+        """End every session, now and once more after so long."""
+
+    async def forbid_writing(self, seconds: float) -> None:
+        """Let every new transaction be refused to write for so long."""
+
+    async def fill(self, pid: int) -> None:
+        """Let every write to a file fail for the router's process `pid`, or for its sessions."""
+
+    async def make_room(self, pid: int) -> None:
+        """Let files be written again."""
 
     async def restart(self) -> None:
         """Stop the server at once and start it again; nothing where there is none."""
@@ -59,17 +89,34 @@ class SqliteDatabase:
         """Return the ledger, by key."""
         return await asyncio.to_thread(self._rows)
 
-    async def disturb(self, seconds: float) -> None:
+    async def lock(self, seconds: float) -> None:
         """Hold the write lock for so long, as another process that writes."""
-        connection = sqlite3.connect(self._file, isolation_level=None, timeout=5.0)
+        await asyncio.to_thread(self._lock, seconds)
 
-        with closing(connection):
-            connection.execute("BEGIN IMMEDIATE")
-            await asyncio.sleep(seconds)
-            connection.execute("ROLLBACK")
+    async def end_sessions(self, seconds: float) -> None:
+        """Do nothing: there is no server that has sessions."""
+
+    async def forbid_writing(self, seconds: float) -> None:
+        """Do nothing: nobody forbids writing to a file that is open."""
+
+    async def fill(self, pid: int) -> None:
+        """Let every write of the router's process to a file fail."""
+        limit_files(pid, SMALLEST_BYTES)
+
+    async def make_room(self, pid: int) -> None:
+        """Let files be written again."""
+        limit_files(pid, None)
 
     async def restart(self) -> None:
         """Do nothing: there is no server."""
+
+    def _lock(self, seconds: float) -> None:
+        connection = sqlite3.connect(self._file, isolation_level=None, timeout=_PATIENCE_S)
+
+        with closing(connection):
+            connection.execute("BEGIN IMMEDIATE")
+            time.sleep(seconds)
+            connection.execute("ROLLBACK")
 
     def _rows(self) -> dict[str, Row]:
         if not self._file.exists():

@@ -1,6 +1,7 @@
 """PostgreSQL as the router's enemy sees it: its sessions ended, the whole server gone at once."""
 
 import asyncio
+import subprocess
 import tempfile
 import warnings
 from functools import cache
@@ -10,7 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from benchmarks.torture.databases import Row
+from benchmarks.torture.databases import SMALLEST_BYTES, Row
 
 with warnings.catch_warnings():
     # Its library warns where the machine has no XDG_RUNTIME_DIR, which it can do without.
@@ -54,11 +55,38 @@ class PostgresDatabase:
         """Return the ledger, by key."""
         return await asyncio.to_thread(self._rows)
 
-    async def disturb(self, seconds: float) -> None:
-        """End every session of the database, now and once more after so long."""
+    async def lock(self, seconds: float) -> None:
+        """Hold a lock on the ledger's table for so long, as a migration does."""
+        connection = await psycopg.AsyncConnection.connect(
+            self._server.get_uri(database=self._name)
+        )
+
+        async with connection:
+            await connection.execute("LOCK TABLE actions IN ACCESS EXCLUSIVE MODE")
+            await asyncio.sleep(seconds)
+
+    async def end_sessions(self, seconds: float) -> None:
+        """End every session, now and once more after so long."""
         await asyncio.to_thread(self._end_sessions)
         await asyncio.sleep(seconds)
         await asyncio.to_thread(self._end_sessions)
+
+    async def forbid_writing(self, seconds: float) -> None:
+        """Let every new transaction be refused to write for so long, as on a standby."""
+        await asyncio.to_thread(self._forbid, True)
+        await asyncio.sleep(seconds)
+        await asyncio.to_thread(self._forbid, False)
+
+    async def fill(self, pid: int) -> None:
+        """Let every write of the database's sessions fail: the log's first of all.
+
+        The server then panics and recovers from its log by itself.
+        """
+        await asyncio.to_thread(self._limit, f"{SMALLEST_BYTES}:")
+
+    async def make_room(self, pid: int) -> None:
+        """Let files be written again; a server that has panicked starts with new sessions."""
+        await asyncio.to_thread(self._limit, "unlimited:")
 
     async def restart(self) -> None:
         """Stop the server as a power cut does, and start it again."""
@@ -75,12 +103,47 @@ class PostgresDatabase:
                 for key, state, attempts, fence in found.fetchall()
             }
 
+    def _sessions(self) -> list[int]:
+        """Return the process ids of the database's sessions; none while the server recovers."""
+        try:
+            with self._connect() as connection:
+                found = connection.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE datname = %s", (self._name,)
+                )
+                return [int(row[0]) for row in found.fetchall()]
+        except psycopg.OperationalError:
+            return []
+
+    def _limit(self, most: str) -> None:
+        """Set the soft limit of what the sessions may write to a file.
+
+        By a program that runs as their user: nobody else may.
+        """
+        for session in self._sessions():
+            # A session that has ended in the meantime makes it fail, which is as well.
+            subprocess.run(
+                ["prlimit", f"--pid={session}", f"--fsize={most}"],  # util-linux
+                user=self._server.system_user,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
+
     def _end_sessions(self) -> None:
         with self._connect() as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
                 (self._name,),
             )
+
+    def _forbid(self, forbidden: bool) -> None:
+        setting = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}")
+
+        with self._connect() as connection:
+            connection.execute(
+                setting.format(sql.Identifier(self._name), sql.Literal(str(forbidden)))
+            )
+
+        self._end_sessions()
 
     def _restart(self) -> None:
         stop = ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop")

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     DISK_FULL = "disk full"
     LOCKED = "database locked by another"
     SESSION_ENDED = "database session ended"
+    READ_ONLY = "database read-only for a while"
     RESTARTED = "database restarted at once"
 
 
@@ -109,11 +110,13 @@ _WEIGHTS: Mapping[Kind, int] = {
     Kind.CLOCK: 4,
     Kind.DISK_FULL: 5,
     Kind.LOCKED: 5,
-    Kind.SESSION_ENDED: 5,
+    Kind.SESSION_ENDED: 4,
+    Kind.READ_ONLY: 3,
     Kind.RESTARTED: 2,
 }
-ONLY_SQLITE = frozenset({Kind.DISK_FULL, Kind.LOCKED})
-ONLY_POSTGRES = frozenset({Kind.SESSION_ENDED, Kind.RESTARTED})
+ONLY_POSTGRES = frozenset({Kind.SESSION_ENDED, Kind.READ_ONLY, Kind.RESTARTED})
+STOPS_SERVER = frozenset({Kind.DISK_FULL, Kind.RESTARTED})
+"""Those that take a database server away from everybody; a server that cannot log panics."""
 MATRIX_SHARE = 0.5
 """How much of a plan goes through the crash matrix, square by square."""
 
@@ -141,7 +144,7 @@ def plan(
     certain = [
         _crash(number, cells[number % len(cells)], _dice(seed, number)) for number in range(crashes)
     ]
-    kinds = [one for one in Kind if one not in (ONLY_SQLITE if postgres else ONLY_POSTGRES)]
+    kinds = [one for one in Kind if postgres or one not in ONLY_POSTGRES]
     first = list(kinds)
     _dice(seed, -1).shuffle(first)
     others = [

@@ -12,7 +12,7 @@ from benchmarks.torture.account import Verdict
 from benchmarks.torture.databases import Database
 from benchmarks.torture.desks import open_desks
 from benchmarks.torture.nursery import Nursery, open_nursery
-from benchmarks.torture.plan import MATRIX_SHARE, Cell, Kind, Trial, matrix, plan
+from benchmarks.torture.plan import MATRIX_SHARE, STOPS_SERVER, Cell, Trial, matrix, plan
 from benchmarks.torture.rehearsal import rehearse
 from benchmarks.torture.subjects import BLIND, Subject
 from benchmarks.torture.trials import perform
@@ -143,8 +143,8 @@ async def _carry_out(
     What stays unknown is asked for again and again by the reconciler, whose steps would be taken
     for those of the next trial. A database server that is stopped serves one world only.
     """
-    stops = [one for one in trials if one.kind is Kind.RESTARTED]
-    steady = [one for one in trials if one.kind is not Kind.RESTARTED]
+    stops = [one for one in trials if one.kind in STOPS_SERVER]
+    steady = [one for one in trials if one.kind not in STOPS_SERVER]
     blind = [one for one in steady if one.subject in BLIND]
     others = [one for one in steady if one.subject not in BLIND]
     done: list[Verdict] = []

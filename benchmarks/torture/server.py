@@ -147,7 +147,8 @@ class Server:
         self._requests.close()
 
     async def _read_answers(self) -> None:
-        while line := await self._answers.readline():
+        # What a process was writing when it was killed has no end.
+        while (line := await self._answers.readline()).endswith(b"\n"):
             answer = json.loads(line)
             # A control answers in order and knows no ids.
             identity = answer.get("id", next(iter(self._waiting), 0))

@@ -1,8 +1,6 @@
 """One trial: a write, its fault, and a host that goes on until it knows."""
 
 import asyncio
-import contextlib
-import resource
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -19,7 +17,7 @@ from benchmarks.torture.world import World
 _CALL_S = 0.08  # about what one call takes: random moments are drawn from it
 _DAY_MS = 86_400_000
 _STOPPED_S = 10.0
-_SMALL_BYTES = 1
+_AWAY_S = 0.02  # by then a lock is held, and the others have begun
 _OVERSLEPT_S = 0.3
 
 
@@ -168,40 +166,35 @@ class Scene:
         await self.host.until_decided(word)
 
     async def fill_disk(self) -> None:
-        """Let every write of the process to a file fail from a step on, for a while."""
+        """Let every write to a file fail from a step on, for a while."""
+        database = self.world.database
 
         async def fill(server: Server) -> None:
-            _, hard = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (_SMALL_BYTES, hard))
+            await database.fill(server.pid)
             server.signal(signal.SIGCONT)
             await asyncio.sleep(self.trial.amount)
-
-            with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (hard, hard))
+            await database.make_room(server.pid)
 
         await self._interlude(fill)
 
     async def disturb_database(self) -> None:
-        """Hold the database's lock, or end its sessions, at a step."""
+        """Take the database away at a step, for a while."""
+        database = self.world.database
+        ways: Mapping[Kind, Callable[[float], Awaitable[None]]] = {
+            Kind.LOCKED: database.lock,
+            Kind.SESSION_ENDED: database.end_sessions,
+            Kind.READ_ONLY: database.forbid_writing,
+            Kind.RESTARTED: lambda _: database.restart(),
+        }
+        take_away = ways[self.trial.kind]
 
         async def disturb(server: Server) -> None:
-            held = asyncio.create_task(self.world.database.disturb(self.trial.amount))
-            await asyncio.sleep(0.01)
+            away = asyncio.ensure_future(take_away(self.trial.amount))
+            await asyncio.sleep(_AWAY_S)
             server.signal(signal.SIGCONT)
-            await held
+            await away
 
         await self._interlude(disturb)
-
-    async def restart_database(self) -> None:
-        """Stop the database's server at once at a step, and start it again."""
-
-        async def restart(server: Server) -> None:
-            stopped = asyncio.create_task(self.world.database.restart())
-            await asyncio.sleep(0.02)
-            server.signal(signal.SIGCONT)
-            await stopped
-
-        await self._interlude(restart)
 
     async def _fell(self, server: Server, point: str) -> Server:
         """Let a first process die at a point of its write; return the next one."""
@@ -318,5 +311,6 @@ _SCENES: Mapping[Kind, Callable[[Scene], Awaitable[None]]] = {
     Kind.DISK_FULL: Scene.fill_disk,
     Kind.LOCKED: Scene.disturb_database,
     Kind.SESSION_ENDED: Scene.disturb_database,
-    Kind.RESTARTED: Scene.restart_database,
+    Kind.READ_ONLY: Scene.disturb_database,
+    Kind.RESTARTED: Scene.disturb_database,
 }

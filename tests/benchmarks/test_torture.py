@@ -7,7 +7,7 @@ from benchmarks.torture.account import WRONG
 from benchmarks.torture.contest import contest
 from benchmarks.torture.databases import Database, SqliteDatabase
 from benchmarks.torture.databases_postgres import PostgresDatabase
-from benchmarks.torture.plan import ONLY_POSTGRES, ONLY_SQLITE, Cell, Kind, Situation, Step, plan
+from benchmarks.torture.plan import ONLY_POSTGRES, Cell, Kind, Situation, Step, plan
 from benchmarks.torture.report import as_json, as_text, is_right, struck, tortured
 from benchmarks.torture.run import Result, torture
 from benchmarks.torture.subjects import Subject
@@ -81,7 +81,7 @@ async def test_nothing_is_done_twice_or_lost_over_postgresql() -> None:
     )
 
     assert stories(result) == []
-    assert {one.account.trial.kind for one in tortured(result)} == set(Kind) - ONLY_SQLITE
+    assert {one.account.trial.kind for one in tortured(result)} == set(Kind)
 
 
 async def test_a_program_that_only_tries_again_is_caught() -> None:
