@@ -176,7 +176,9 @@ class DecisionLog:
         try:
             await self.catch_up()
         except StorageUnavailable as error:
-            _logger.error("%d records of reads and refusals are lost: %s", len(self._owed), error.message)
+            _logger.error(
+                "%d records of reads and refusals are lost: %s", len(self._owed), error.message
+            )
 
     async def _append_failure(self, draft: Draft, started_s: float) -> None:
         """Write or owe the record of a call that failed; its error tells more than a full disk."""

@@ -164,6 +164,10 @@ class Reconciler:
         if taken is None:
             return None
 
+        if not taken.write_json:
+            # A row of an older version, which kept no write: what to look for cannot be told.
+            return (await self._ledger.handed_over(taken)).state
+
         delivery = Delivery(self._ledger, self._clock, self._board.attempted)
         shipment = Shipment(
             write=unpack(taken.write_json),

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from mcp_router.canonical import canonical_json, plain
+from mcp_router.canonical import JsonValue, canonical_json
 from mcp_router.domain.action import Action, Ref
 from mcp_router.errors import RouterError
 
@@ -36,7 +36,17 @@ def answer_of(action: Action, error: RouterError | None = None) -> Answer:
 
 def write_answer(answer: Answer) -> str:
     """Return the answer as the one canonical text that is kept."""
-    return canonical_json(plain(answer))
+    ref = answer.ref
+    said: dict[str, JsonValue] = {
+        "target": answer.target,
+        "attempts": answer.attempts,
+        "done_ms": answer.done_ms,
+        "ref": None if ref is None else {"id": ref.id, "url": ref.url},
+        "code": answer.code,
+        "message": answer.message,
+        "next": answer.next,
+    }
+    return canonical_json({name: value for name, value in said.items() if value is not None})
 
 
 def kept_answer(action: Action) -> Answer:

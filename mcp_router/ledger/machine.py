@@ -20,9 +20,13 @@ def take(action: Action, *, owner: str, now_ms: int) -> Action:
     What its former owner was sending has an unknown outcome from now on; what was only reserved
     is still only reserved, because `sending` is on disk before the first byte leaves.
     """
-    sent = action.state is not ActionState.RESERVED
-    moved = _to(action, ActionState.UNKNOWN if sent else ActionState.RESERVED, now_ms)
-    return replace(moved, owner=owner, fence=action.fence + 1)
+    return replace(
+        action,
+        state=_allowed(action, _left_behind(action)),
+        updated_ms=now_ms,
+        owner=owner,
+        fence=action.fence + 1,
+    )
 
 
 def start(
@@ -38,7 +42,9 @@ def start(
     `strategy` is the target's own: it decides later what may be done about a lost answer.
     """
     return replace(
-        _to(action, ActionState.SENDING, now_ms),
+        action,
+        state=_allowed(action, ActionState.SENDING),
+        updated_ms=now_ms,
         target=target,
         strategy=strategy,
         precondition=precondition,
@@ -49,30 +55,50 @@ def start(
 
 def succeed(action: Action, *, ref: Ref, now_ms: int) -> Action:
     """Return the action as applied exactly once, with what it made or changed."""
-    done = _to(action, ActionState.SUCCEEDED, now_ms)
-    return replace(done, ref=ref, owner=None, error_code=None)
+    return replace(
+        action,
+        state=_allowed(action, ActionState.SUCCEEDED),
+        updated_ms=now_ms,
+        ref=ref,
+        owner=None,
+        error_code=None,
+    )
 
 
 def fail(action: Action, *, error_code: str, now_ms: int) -> Action:
     """Return the action as never applied, which it never will be."""
-    done = _to(action, ActionState.FAILED, now_ms)
-    return replace(done, error_code=error_code, owner=None)
+    return replace(
+        action,
+        state=_allowed(action, ActionState.FAILED),
+        updated_ms=now_ms,
+        error_code=error_code,
+        owner=None,
+    )
 
 
 def hold(action: Action, *, now_ms: int) -> Action:
     """Return the action as still its owner's to send: it was proved that nothing was applied."""
-    return replace(_to(action, ActionState.RESERVED, now_ms), precondition=None)
+    return replace(
+        action,
+        state=_allowed(action, ActionState.RESERVED),
+        updated_ms=now_ms,
+        precondition=None,
+    )
 
 
 def release(action: Action, *, error_code: str, now_ms: int) -> Action:
     """Return the action as free for the next caller: it was proved that nothing was applied."""
-    free = _to(action, ActionState.RESERVED, now_ms)
-    return replace(free, error_code=error_code, owner=None, precondition=None)
+    return replace(hold(action, now_ms=now_ms), error_code=error_code, owner=None)
 
 
 def lose(action: Action, *, error_code: str, now_ms: int) -> Action:
     """Return the action as one that may have been applied."""
-    return replace(_to(action, ActionState.UNKNOWN, now_ms), error_code=error_code)
+    return replace(
+        action,
+        state=_allowed(action, ActionState.UNKNOWN),
+        updated_ms=now_ms,
+        error_code=error_code,
+    )
 
 
 def leave(action: Action, *, error_code: str, now_ms: int) -> Action:
@@ -80,21 +106,34 @@ def leave(action: Action, *, error_code: str, now_ms: int) -> Action:
 
     What was being sent may have been applied; what was only reserved never was.
     """
-    sent = action.state is not ActionState.RESERVED
-    left = _to(action, ActionState.UNKNOWN if sent else ActionState.RESERVED, now_ms)
-    return replace(left, owner=None, error_code=action.error_code or (error_code if sent else None))
+    state = _allowed(action, _left_behind(action))
+    doubt = None if state is ActionState.RESERVED else error_code
+    return replace(
+        action,
+        state=state,
+        updated_ms=now_ms,
+        owner=None,
+        error_code=action.error_code or doubt,
+    )
 
 
 def hand_over(action: Action, *, now_ms: int) -> Action:
     """Return an unknown action as a person's to decide: the desk gives no way to know."""
-    return replace(_to(action, ActionState.NEEDS_HUMAN, now_ms), owner=None)
+    return replace(
+        action,
+        state=_allowed(action, ActionState.NEEDS_HUMAN),
+        updated_ms=now_ms,
+        owner=None,
+    )
 
 
 def resolve(action: Action, *, ref: Ref | None, decided_by: str, now_ms: int) -> Action:
     """Return an open action as a person has decided it: with `ref` it was applied, else never."""
     state = ActionState.FAILED if ref is None else ActionState.SUCCEEDED
     return replace(
-        _to(action, state, now_ms),
+        action,
+        state=_allowed(action, state),
+        updated_ms=now_ms,
         ref=ref,
         decided_by=decided_by,
         error_code=None,
@@ -103,8 +142,14 @@ def resolve(action: Action, *, ref: Ref | None, decided_by: str, now_ms: int) ->
     )
 
 
-def _to(action: Action, state: ActionState, now_ms: int) -> Action:
-    """Return the action in `state`.
+def _left_behind(action: Action) -> ActionState:
+    """Return the state in which an owner leaves an action that goes to somebody else."""
+    sent = action.state is not ActionState.RESERVED
+    return ActionState.UNKNOWN if sent else ActionState.RESERVED
+
+
+def _allowed(action: Action, state: ActionState) -> ActionState:
+    """Return `state` if the action may go there.
 
     Raises:
         IllegalTransition: the machine has no such arrow.
@@ -112,4 +157,4 @@ def _to(action: Action, state: ActionState, now_ms: int) -> Action:
     if state not in ARROWS[action.state]:
         raise IllegalTransition(f"An action cannot go from {action.state} to {state}.")
 
-    return replace(action, state=state, updated_ms=now_ms)
+    return state

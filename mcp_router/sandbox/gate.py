@@ -96,17 +96,23 @@ class Gate:
                 await _send(await self._apply(scope, body), send)
                 await asyncio.sleep(fault.delay_s)
                 await self._apply(scope, body)  # its answer goes nowhere
-            case FaultKind.STATUS:
-                if fault.applied:
-                    await self._apply(scope, body)
-
-                await _send(_status_answer(fault), send)
-            case FaultKind.GARBLED:
-                await _send(_garbled(await self._apply(scope, body)), send)
-            case FaultKind.REDIRECT:
-                await _send(_redirect(scope), send)
+            case FaultKind.STATUS | FaultKind.GARBLED | FaultKind.REDIRECT:
+                await _send(await self._spoiled(fault, scope, body), send)
             case _:
                 assert_never(fault.kind)
+
+    async def _spoiled(self, fault: Fault, scope: Scope, body: bytes) -> Answer:
+        """Return an answer that is not the app's own."""
+        if fault.kind is FaultKind.REDIRECT:
+            return _redirect(scope)
+
+        if fault.kind is FaultKind.GARBLED:
+            return _garbled(await self._apply(scope, body))
+
+        if fault.applied:
+            await self._apply(scope, body)
+
+        return _status_answer(fault)
 
     async def _apply(self, scope: Scope, body: bytes) -> Answer:
         """Let the app do the request to its end and keep its answer."""

@@ -199,7 +199,10 @@ class MemoryActions:
 
 def _check(old: Action, new: Action) -> None:
     """Refuse what a database refuses as well."""
-    if new.state not in ARROWS[old.state] or new.fence < old.fence or new.attempts < old.attempts:
+    back = new.fence < old.fence or new.attempts < old.attempts
+    early = new.answer_json is not None and new.state not in _TERMINAL
+
+    if new.state not in ARROWS[old.state] or back or early:
         raise IllegalTransition("The store refuses this change of an action.")
 
 
