@@ -3,8 +3,16 @@
 import threading
 from dataclasses import replace
 
+from mcp_router.domain.action import ActionState
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
-from mcp_router.telemetry.metrics import BUCKETS_S, Metrics
+from mcp_router.telemetry.metrics import (
+    ATTEMPTS,
+    BUCKETS_S,
+    CALLS,
+    RECONCILED,
+    UNDECIDED,
+    Metrics,
+)
 from tests.storage.rows import record
 
 
@@ -29,6 +37,12 @@ def test_nothing_counted_is_headings_alone() -> None:
         "# HELP mcp_router_call_latency_seconds Time from a call's arrival to its record, by tool."
         "\n"
         "# TYPE mcp_router_call_latency_seconds histogram\n"
+        "# HELP mcp_router_actions_undecided Actions that are not decided now, by target and state."
+        "\n"
+        "# TYPE mcp_router_actions_undecided gauge\n"
+        "# HELP mcp_router_actions_reconciled_total Actions looked at in the background, by target "
+        "and new state.\n"
+        "# TYPE mcp_router_actions_reconciled_total counter\n"
     )
 
 
@@ -72,6 +86,63 @@ def test_the_text_of_three_calls() -> None:
         'mcp_router_call_latency_seconds_sum{tool="route_completion"} 0.640',
         'mcp_router_call_latency_seconds_count{tool="route_completion"} 1',
     ]
+
+
+def values(metrics: Metrics, family: str) -> list[str]:
+    """Return the samples of a family, without its headings."""
+    return [line for line in metrics.text().splitlines() if line.startswith(f"{family}{{")]
+
+
+def test_what_is_open_now_is_a_gauge_that_comes_down_to_nothing() -> None:
+    metrics = Metrics()
+    metrics.undecided(
+        (
+            ("zendesk", ActionState.SENDING, 2),
+            ("zendesk", ActionState.UNKNOWN, 1),
+            ("salesforce", ActionState.NEEDS_HUMAN, 3),
+        )
+    )
+
+    assert values(metrics, UNDECIDED) == [
+        'mcp_router_actions_undecided{target="salesforce",state="needs_human"} 3',
+        'mcp_router_actions_undecided{target="zendesk",state="sending"} 2',
+        'mcp_router_actions_undecided{target="zendesk",state="unknown"} 1',
+    ]
+
+    metrics.undecided((("zendesk", ActionState.UNKNOWN, 2),))
+
+    # One that is gone is told as 0: a series that ends would be read as its last value for a while.
+    assert values(metrics, UNDECIDED) == [
+        'mcp_router_actions_undecided{target="salesforce",state="needs_human"} 0',
+        'mcp_router_actions_undecided{target="zendesk",state="sending"} 0',
+        'mcp_router_actions_undecided{target="zendesk",state="unknown"} 2',
+    ]
+
+
+def test_what_is_looked_at_in_the_background_is_counted_by_what_it_has_become() -> None:
+    metrics = Metrics()
+
+    for state in (ActionState.SUCCEEDED, ActionState.UNKNOWN, ActionState.SUCCEEDED):
+        metrics.reconciled("zendesk", state)
+
+    metrics.reconciled("salesforce", ActionState.NEEDS_HUMAN)
+
+    assert values(metrics, RECONCILED) == [
+        'mcp_router_actions_reconciled_total{target="salesforce",state="needs_human"} 1',
+        'mcp_router_actions_reconciled_total{target="zendesk",state="succeeded"} 2',
+        'mcp_router_actions_reconciled_total{target="zendesk",state="unknown"} 1',
+    ]
+
+
+def test_a_send_in_the_background_is_an_attempt_of_no_call() -> None:
+    metrics = Metrics()
+
+    metrics.attempted(attempt("zendesk", Reason.OK))
+
+    assert values(metrics, ATTEMPTS) == [
+        'mcp_router_attempts_total{target="zendesk",reason="ok"} 1'
+    ]
+    assert values(metrics, CALLS) == []
 
 
 def test_a_label_cannot_break_out_of_its_quotes() -> None:
