@@ -1,4 +1,4 @@
-"""A key means one write for ever: what a repeated call is told, byte for byte, and what it costs."""
+"""A key means one write for ever: what a repeated call is told, and what a write costs."""
 
 from dataclasses import replace
 
