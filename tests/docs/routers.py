@@ -29,14 +29,20 @@ class Host:
     app: App
     storage: str
 
-    async def call(self, tool: str, arguments: Mapping[str, object]) -> Answered:
+    async def call(
+        self, tool: str, arguments: Mapping[str, object], meta: Mapping[str, str] | None = None
+    ) -> Answered:
         """Call a tool."""
-        result = await self.client.call_tool(tool, dict(arguments))
+        # A call's `_meta` is a typed dictionary in the SDK, open to keys of any vendor.
+        named = dict(meta) if meta else None
+        result = await self.client.call_tool(tool, dict(arguments), meta=named)  # type: ignore[arg-type]
         return Answered(result=result.structured_content or {}, is_error=bool(result.is_error))
 
-    async def outcome(self, tool: str, arguments: Mapping[str, object]) -> tuple[str, str]:
+    async def outcome(
+        self, tool: str, arguments: Mapping[str, object], meta: Mapping[str, str] | None = None
+    ) -> tuple[str, str]:
         """Call a writing tool; return its outcome and where its key came from."""
-        result = (await self.call(tool, arguments)).result
+        result = (await self.call(tool, arguments, meta)).result
         return str(result["outcome"]), str(result["dedupe"])
 
 

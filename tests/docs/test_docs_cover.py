@@ -20,7 +20,7 @@ from mcp_router.ledger.keys import KeySource
 from mcp_router.policy.source import examine
 from mcp_router.sandbox import credentials
 from mcp_router.sandbox.faults import FaultKind
-from mcp_router.serve.door import KEY_META, RUN_META
+from mcp_router.serve.door import CALL_META, KEY_META, RUN_META
 from mcp_router.settings import ProviderKind, parse_settings
 from mcp_router.telemetry.metrics import HELP
 from mcp_router.tools.registry import REGISTRY
@@ -87,6 +87,7 @@ zzzz: 1
 providers: {one: {zzzz: 1}}
 models: {one: {zzzz: 1, price: {zzzz: 1}}}
 tokens: [{zzzz: 1}]
+ledger: {zzzz: 1}
 desks: {one: {kind: zendesk, zzzz: 1}, two: {kind: salesforce, zzzz: 1}}
 """
 
@@ -97,6 +98,7 @@ def test_every_setting_is_told() -> None:
 
     known = known_keys(refused.value.message)
     assert {"storage", "api_key", "output", "sha256", "subdomain", "instance_url"} <= known
+    assert {"lease_s", "reconcile_every_s", "retention_days"} <= known
     assert known - named("configuration.md") == set()
     assert set(ProviderKind) | set(Scope) | {"MCP_ROUTER_CONFIG"} <= named("configuration.md")
 
@@ -133,8 +135,8 @@ def test_every_metric_is_told() -> None:
 
 
 def test_every_outcome_state_strategy_and_source_of_a_key_is_told() -> None:
-    used = {Strategy.NATIVE_KEY, Strategy.CAS_MARKER, Strategy.UNIQUE_INDEX}
-    wanted = {*Outcome, *ActionState, *KeySource, *used, KEY_META, RUN_META}
+    metas = {KEY_META, RUN_META, CALL_META}
+    wanted = {*Outcome, *ActionState, *KeySource, *Strategy, *metas}
     wanted |= {ACTION_OBJECT, TIER_FIELD, *(field.name for field in FIELDS)}
     shown = {code.removeprefix("_meta[").strip('"]') for code in named("ledger.md")}
 

@@ -2,17 +2,23 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from mcp_router.audit.log import MOST_OWED
 from mcp_router.desks.failures import classify_status
+from mcp_router.domain.action import ARROWS
 from mcp_router.domain.attempt import Evidence
 from mcp_router.domain.case_mapping import CASE_PRIORITY, CASE_STATUS, TICKET_STATUS
+from mcp_router.execute.reconciler import BATCH
 from mcp_router.ledger.keys import WINDOW_MS
-from mcp_router.ledger.strategies import MAX_SENDS
+from mcp_router.ledger.strategies import NATIVE_KEY_MS, SETTLE_MS
+from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.sandbox.faults import Fault, FaultKind
 from mcp_router.sandbox.fleet import Sandbox
+from mcp_router.serve.door import CALL_META
 from tests.docs.pages import text
 from tests.docs.routers import host
 
@@ -32,6 +38,11 @@ async def test_keys_are_chosen_in_the_order_of_the_page(sandbox: Sandbox, tmp_pa
         assert await one.outcome(
             "reply_to_ticket", {**reply, "idempotency_key": "k", "run_id": "r"}
         ) == ("succeeded", "explicit")
+        step = {CALL_META: "step-1"}
+        assert await one.outcome("reply_to_ticket", {**reply, "run_id": "r"}, meta=step) == (
+            "succeeded",
+            "call",
+        )
         assert await one.outcome("reply_to_ticket", {**reply, "run_id": "r"}) == (
             "succeeded",
             "slot",
@@ -146,8 +157,45 @@ def test_the_statuses_of_the_page_are_the_ones_that_prove_a_refusal() -> None:
 def test_numbers_of_the_page_are_those_of_the_code() -> None:
     assert WINDOW_MS == 10 * 60 * 1000
     assert "within ten minutes" in PAGE
-    assert MAX_SENDS == 3
-    assert "an action that was sent three times is not sent again" in PAGE
+    assert NATIVE_KEY_MS == 110 * 60 * 1000
+    assert "for 110 minutes: Zendesk keeps it for two hours" in PAGE
+    assert SETTLE_MS == 10 * 60 * 1000
+    assert "for our marker, for ten minutes" in PAGE
+    assert BATCH == 32
+    assert "32 at a time at most" in PAGE
+    assert MOST_OWED == 10_000
+    assert "at most 10,000 of them" in PAGE
+
+
+def test_times_of_the_page_are_the_defaults() -> None:
+    times = LedgerSettings()
+
+    assert times == LedgerSettings(lease_s=30, reconcile_every_s=5, retention_days=30)
+    assert "Where the lease of 30 seconds ends" in PAGE
+    assert "renews its leases every ten seconds" in PAGE
+    assert "Every five seconds it takes up" in PAGE
+    assert "kept for 30 days and repeated byte for byte" in PAGE
+
+
+def test_the_arrows_of_the_page_are_those_of_the_ledger() -> None:
+    told = {
+        (start, end.strip())
+        for line in re.findall(r"^    (\w[\w |>-]+)$", text("ledger.md"), flags=re.MULTILINE)
+        for chain in [[part.split("|") for part in line.split("->")]]
+        for starts, ends in pairwise(chain)
+        for start in map(str.strip, starts)
+        for end in ends
+    }
+    # What only the ledger itself needs: to go back after a proof, to stay, to fail at the start.
+    inner = {
+        ("reserved", "reserved"),
+        ("reserved", "failed"),
+        ("sending", "reserved"),
+        ("unknown", "unknown"),
+    }
+
+    assert told | inner == {(str(a), str(b)) for a, ends in ARROWS.items() for b in ends}
+    assert told & inner == set()
 
 
 def test_the_mapping_of_the_page_is_that_of_the_code() -> None:
