@@ -164,20 +164,8 @@ class Reconciler:
         if taken is None:
             return None
 
-        if not taken.write_json:
-            # A row of an older version, which kept no write: what to look for cannot be told.
-            return (await self._ledger.handed_over(taken)).state
-
-        delivery = Delivery(self._ledger, self._clock, self._board.attempted)
-        shipment = Shipment(
-            write=unpack(taken.write_json),
-            desks=(desk,),
-            ends_s=self._clock.monotonic_s() + self._pace.deadline_s,
-            attempt_timeout_s=self._pace.attempt_timeout_s,
-        )
-
         try:
-            return (await delivery.reconcile(taken, shipment)).action.state
+            return await self._reconcile(taken, desk)
         except StorageUnavailable:
             self._ledger.abandon(taken)
             raise
@@ -185,6 +173,21 @@ class Reconciler:
             _logger.warning("action %s is still open: %s", taken.action_id, error.code)
             self._ledger.abandon(taken)
             return ActionState.UNKNOWN
+
+    async def _reconcile(self, action: Action, desk: Desk) -> ActionState:
+        """Return what an action that is ours to find out about has become."""
+        if not action.write_json:
+            # A row of an older version, which kept no write: what to look for cannot be told.
+            return (await self._ledger.handed_over(action)).state
+
+        delivery = Delivery(self._ledger, self._clock, self._board.attempted)
+        shipment = Shipment(
+            write=unpack(action.write_json),
+            desks=(desk,),
+            ends_s=self._clock.monotonic_s() + self._pace.deadline_s,
+            attempt_timeout_s=self._pace.attempt_timeout_s,
+        )
+        return (await delivery.reconcile(action, shipment)).action.state
 
     async def _tend(self, desk: Desk) -> None:
         """Sweep one desk for ever, more seldom while nothing comes of it."""
