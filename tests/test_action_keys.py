@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from mcp_router.actions import Acted
-from mcp_router.domain.action import ActionState, Outcome, Strategy
+from mcp_router.domain.action import ActionState, Outcome, Precondition, Ref, Strategy
 from mcp_router.domain.effect import Effect
 from mcp_router.domain.ticket import Visibility
-from mcp_router.domain.write import NewComment, UpdateTicket
+from mcp_router.domain.write import DeskWrite, NewComment, UpdateTicket
 from mcp_router.errors import ExpiredKey, KeyConflict
 from mcp_router.ledger.keys import KeySource
 from mcp_router.testing.desks import ScriptedDesk, Step
+from tests.execute.shipping import Eventful
 from tests.execute.walks import House, wish
 from tests.ledger.wrappers import CountingActions, CrampedActions
 
@@ -47,13 +48,15 @@ async def test_what_is_being_sent_is_on_disk_before_the_first_byte_leaves(
     strategy: Strategy,
 ) -> None:
     seen: list[ActionState] = []
+    desk = Eventful("zendesk", strategy)
+    one = House(desks=(desk,), make_store=CountingActions)
+    store = one.store
+    assert isinstance(store, CountingActions)
 
-    class Watching(ScriptedDesk):
-        def _arrive(self, arrival: object) -> object:
-            seen.append(one.store.commits[-1])
-            return super()._arrive(arrival)  # type: ignore[arg-type]  # passed on as it came
+    async def looks() -> None:
+        seen.extend(store.commits[-1:])
 
-    one = House(desks=(Watching("zendesk", strategy),), make_store=CountingActions)
+    desk.happens = looks
     await one.write(one.call(key="k"))
 
     assert seen == [SENDING]
@@ -233,12 +236,21 @@ async def test_what_is_sent_under_a_key_is_what_was_first_wanted_under_it() -> N
     later = UpdateTicket(
         ticket_id="7", comment=NewComment(body="Newer.", visibility=Visibility.PUBLIC)
     )
-    sent: list[object] = []
+    sent: list[DeskWrite] = []
 
     class Watching(ScriptedDesk):
-        async def write(self, write: object, **how: object) -> object:  # type: ignore[override]  # passed on as it came
+        async def write(
+            self,
+            write: DeskWrite,
+            *,
+            marker: str,
+            precondition: Precondition | None,
+            timeout_s: float,
+        ) -> Ref:
             sent.append(write)
-            return await super().write(write, **how)  # type: ignore[arg-type]  # passed on as it came
+            return await super().write(
+                write, marker=marker, precondition=precondition, timeout_s=timeout_s
+            )
 
     one = House(desks=(Watching("zendesk", CAS, [Step.REFUSE]),))
     await one.write(one.call(key="k"))

@@ -42,8 +42,9 @@ async def test_a_write_succeeds_once_and_is_replayed_under_its_key() -> None:
     assert first.action is not None
     assert second.action is not None
     assert second.action.action_id == first.action.action_id
-    assert second.answer == first.answer is not None
-    assert second.answer.ref == first.action.ref is not None
+    assert first.answer is not None
+    assert second.answer == first.answer
+    assert first.answer.ref == first.action.ref is not None
     assert (one.desks[0].sends, len(one.desks[0].effects)) == (1, 1)
     assert [(record.outcome, record.action_id) for record in one.kept.records] == [
         ("succeeded", first.action.action_id),

@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ from mcp_router.domain.attempt import Attempt
 from mcp_router.domain.write import DeskWrite
 from mcp_router.execute.reconciler import Counts, Pace, Reconciler
 from mcp_router.ledger.ledger import LEASE_S
+from mcp_router.ledger.parcel import pack
 from mcp_router.ledger.strategies import needs_version
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.desks import ScriptedDesk, Step
@@ -111,7 +112,12 @@ def dock(*desks: Watched) -> tuple[Dock, ParkedClock]:
 
 
 def reconciler(
-    dock: Dock, notes: Notes, *, pace: Pace = PACE, process: str = PROCESS
+    dock: Dock,
+    notes: Notes,
+    *,
+    pace: Pace = PACE,
+    process: str = PROCESS,
+    chores: tuple[Callable[[], Awaitable[None]], ...] = (),
 ) -> Reconciler:
     """Return a reconciler for a dock's desks and ledger."""
     drawn = itertools.count()
@@ -123,6 +129,7 @@ def reconciler(
         process=process,
         pace=pace,
         board=notes,
+        chores=chores,
     )
 
 
@@ -133,13 +140,15 @@ async def leave_open(
     *,
     applied: bool = False,
     held_by: str | None = None,
+    write_json: str = pack(WRITE),
 ) -> Action:
     """Leave an action at a desk that was sent and is not decided; nobody's, or a process's."""
     strategy = desk.strategy(WRITE)
     stamp = Precondition(stamp="1", settled=True) if needs_version(strategy) else None
     owner = f"{held_by or 'boot:9:9'}#{name}"
     wanted = parcel(name, desk.name, key=name, owner=owner, clock=dock.clock)
-    _, row = await dock.ledger.reserve(replace(wanted, strategy=strategy))
+    wanted = replace(wanted, strategy=strategy, write_json=write_json)
+    _, row = await dock.ledger.reserve(wanted)
     row = await dock.ledger.sending(row, target=desk.name, strategy=strategy, precondition=stamp)
 
     if applied:

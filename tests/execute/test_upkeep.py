@@ -5,6 +5,7 @@ from dataclasses import replace
 import anyio
 
 from mcp_router.domain.action import ActionState, Ref, Strategy
+from mcp_router.errors import StorageUnavailable
 from mcp_router.execute.reconciler import EXPIRE_BATCH, EXPIRE_EVERY_S
 from mcp_router.ledger.admission import Admission
 from mcp_router.ledger.ledger import LEASE_S
@@ -175,3 +176,47 @@ async def test_the_board_shows_what_is_open_until_nothing_is() -> None:
         ("a", SUCCEEDED),
         ("b", NEEDS_HUMAN),
     ]
+
+
+async def test_a_row_of_an_older_version_goes_to_a_person() -> None:
+    desk = watched("a", NATIVE)
+    one, clock = dock(desk)
+    row = await leave_open(one, "old", desk, write_json="")
+    clock.advance(EVERY_S)
+
+    async with running(reconciler(one, Notes())):
+        await clock.settle()
+
+    assert (await state_of(one, row), desk.asked_s, desk.sends) == (NEEDS_HUMAN, [], 0)
+
+
+async def test_a_row_of_a_newer_version_is_left_to_it_and_stops_nothing() -> None:
+    desk = watched("a", NATIVE)
+    one, clock = dock(desk)
+    newer = await leave_open(one, "new", desk, write_json='{"kind":"merge","write":{}}')
+    known = await leave_open(one, "known", desk, applied=True)
+    clock.advance(EVERY_S)
+
+    async with running(reconciler(one, Notes())) as task:
+        await clock.pass_time(EVERY_S)
+        assert not task.done()
+
+    left = await one.ledger.get(newer.tenant, newer.action_id)
+    assert (left.state, left.owner) == (UNKNOWN, None)
+    assert await state_of(one, known) is SUCCEEDED
+
+
+async def test_other_chores_are_done_in_every_round_and_outlive_a_store_that_is_away() -> None:
+    one, clock = dock(watched("a", NATIVE))
+    done_s: list[float] = []
+
+    async def chore() -> None:
+        done_s.append(clock.monotonic_s())
+
+        if len(done_s) == 2:
+            raise StorageUnavailable("Away for a test.")
+
+    async with running(reconciler(one, Notes(), chores=(chore,))):
+        await clock.pass_time(3 * EVERY_S)
+
+    assert done_s == [0.0, 5.0, 10.0, 15.0]

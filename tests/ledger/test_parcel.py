@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mcp_router.domain.ticket import Priority, Status, TicketType, Visibility
 from mcp_router.domain.write import CreateTicket, DeskWrite, NewComment, SyncCase, UpdateTicket
+from mcp_router.errors import OutcomeUnknown
 from mcp_router.ledger.parcel import pack, unpack
 
 # Every character there is, NUL and lone surrogates included: a host can send them all.
@@ -97,6 +98,33 @@ def test_what_is_left_out_stays_left_out_and_what_is_empty_stays_empty() -> None
     assert again == UpdateTicket(
         ticket_id="7", comment=None, assignee_id="", group_id=None, add_tags=(), remove_tags=()
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        '{"kind":"delete_ticket","write":{}}',
+        '{"kind":"update_ticket","write":{"ticket_id":"canary","status":"frozen"}}',
+        '{"kind":"create_ticket","write":{"subject":"canary"}}',
+        '{"kind":"update_ticket","write":{"ticket_id":"7","due_at":"canary"}}',
+        '{"kind":"update_ticket","write":{"ticket_id":"7","comment":'
+        '{"body":"a","visibility":"public","author":"canary"}}}',
+    ],
+)
+def test_what_another_version_has_packed_is_told_by_a_code_and_not_repeated(text: str) -> None:
+    with pytest.raises(OutcomeUnknown) as refused:
+        unpack(text)
+
+    assert refused.value.__cause__ is None
+    assert "canary" not in str(refused.value)
+
+
+def test_what_an_older_version_has_packed_without_todays_fields_is_read() -> None:
+    text = '{"kind":"create_ticket","write":{"subject":"a","body":"b"}}'
+
+    assert unpack(text) == CreateTicket(subject="a", body="b")
 
 
 def test_a_parcel_names_its_kind() -> None:

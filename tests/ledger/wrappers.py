@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 
+from mcp_router.clock import Clock
 from mcp_router.domain.action import Action, ActionState
 from mcp_router.errors import StorageUnavailable
-from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.stores import MemoryActions
 
 
 class CountingActions(MemoryActions):
     """Notes the state that each of its transactions has left an action in."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
         self.commits: list[ActionState] = []
 
