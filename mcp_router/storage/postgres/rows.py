@@ -122,7 +122,9 @@ CLAIM = f"""
         {_is_held("a")} AS held
     FROM item
     LEFT JOIN added ON added.tenant = item.tenant AND added.key = item.key
-    LEFT JOIN actions a ON a.tenant = item.tenant AND a.key = item.key
+    LEFT JOIN LATERAL (
+        SELECT * FROM actions WHERE tenant = item.tenant AND key = item.key LIMIT 1
+    ) AS a ON true
     ORDER BY item.n
 """  # noqa: S608  # our words
 """Insert what has no row yet, and read the rows that were there before.
