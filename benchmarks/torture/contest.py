@@ -128,7 +128,7 @@ class _Ring:
         trial = Trial(number=number, subject=Subject.REPLY, kind=kind, amount=dice.random())
         trouble = Trouble(self._desks, self._landing, trial)
         body = f"Said {number}."
-        ticket_id = self._desks.old_ticket(f"Ticket {number}")
+        ticket_id = self._desks.ticket(f"Ticket {number}")
         wish: dict[str, JsonValue] = {"key": str(number), "ticket_id": ticket_id, "body": body}
         server = await self._running()
 

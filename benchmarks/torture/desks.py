@@ -100,9 +100,12 @@ class Desks:
         self.zendesk.close()
         self.salesforce.close()
 
-    def old_ticket(self, subject: str) -> int:
-        """Return a new ticket last changed yesterday, so that its version stamp is its own."""
-        self.clock.shift(_YESTERDAY_MS)
+    def ticket(self, subject: str, *, fresh: bool = False) -> int:
+        """Return a new ticket, last changed yesterday unless it is to be fresh.
+
+        The version stamp of an old one is its own: the second that it names is over.
+        """
+        self.clock.shift(0 if fresh else _YESTERDAY_MS)
 
         try:
             written = self.zendesk_state.create(

@@ -13,15 +13,15 @@ ATTEMPT_S = 0.8
 DEADLINE_S = 3.0
 BUSY_TIMEOUT_MS = 200
 
-_POLICY = f"""\
+_POLICY = """\
 name: support
 version: 1
 owner: torture
 description: The desks, with as little patience as a proof needs.
 changes: First version.
 limits:
-  deadline_s: {DEADLINE_S}
-  attempt_timeout_s: {ATTEMPT_S}
+  deadline_s: DEADLINE
+  attempt_timeout_s: ATTEMPT
   attempts: 3
   budget_usd: 0.05
   max_output_tokens: 300
@@ -29,24 +29,24 @@ intents:
   greeting:
     examples: [good morning]
 pools:
-  cost: {{goal: cost, strategy: as-listed, targets: [none-configured]}}
-  helpdesk: {{kind: desk, goal: stability, targets: [zendesk]}}
-  crm: {{kind: desk, goal: stability, targets: [salesforce]}}
+  cost: {goal: cost, strategy: as-listed, targets: [none-configured]}
+  helpdesk: {kind: desk, goal: stability, targets: [zendesk]}
+  crm: {kind: desk, goal: stability, targets: [salesforce]}
 rules:
   - id: rest
     why: Everything else.
     pool: cost
 tools:
-  lookup_ticket: {{pool: helpdesk}}
-  search_tickets: {{pool: helpdesk}}
-  create_ticket: {{pool: helpdesk}}
-  reply_to_ticket: {{pool: helpdesk}}
-  add_internal_note: {{pool: helpdesk}}
-  update_ticket: {{pool: helpdesk}}
-  escalate_to_human: {{pool: helpdesk}}
-  find_customer: {{pool: crm, fallback: [helpdesk]}}
-  sync_ticket_to_crm: {{pool: crm}}
-  sync_crm_to_ticket: {{pool: helpdesk}}
+  lookup_ticket: {pool: helpdesk}
+  search_tickets: {pool: helpdesk}
+  create_ticket: {pool: helpdesk}
+  reply_to_ticket: {pool: helpdesk}
+  add_internal_note: {pool: helpdesk}
+  update_ticket: {pool: helpdesk}
+  escalate_to_human: {pool: helpdesk}
+  find_customer: {pool: crm, fallback: [helpdesk]}
+  sync_ticket_to_crm: {pool: crm}
+  sync_crm_to_ticket: {pool: helpdesk}
 """
 
 
@@ -68,11 +68,13 @@ class Place:
         return self.folder / "stderr"
 
 
-def write_settings(place: Place, desks: Desks) -> None:
-    """Write router.yaml and the policy that it names."""
+def write_settings(place: Place, desks: Desks, *, patience: int = 1) -> None:
+    """Write router.yaml and the policy that it names, with so many times the usual patience."""
     policy = place.folder / "policies" / "support"
     policy.mkdir(parents=True)
-    (policy / "1.yaml").write_text(_POLICY, encoding="utf-8")
+    text = _POLICY.replace("DEADLINE", str(DEADLINE_S * patience))
+    text = text.replace("ATTEMPT", str(ATTEMPT_S * patience))
+    (policy / "1.yaml").write_text(text, encoding="utf-8")
     document = {
         "storage": place.storage,
         "policy": "support",

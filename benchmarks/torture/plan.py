@@ -66,7 +66,7 @@ class Trial:
 
     `step` is where the process is struck or stopped; `amount` is a share of the kind's own scale
     (bytes, seconds), drawn from the seed. `rival` lets a colleague change the ticket before the
-    router recovers.
+    router recovers, `fresh` gives it a ticket of this second.
     """
 
     number: int
@@ -80,6 +80,7 @@ class Trial:
     callers: int = 1
     restart: bool = False
     rival: bool = False
+    fresh: bool = False
     patient: bool = False
 
     @property
@@ -144,7 +145,13 @@ def plan(
     certain = [
         _crash(number, cells[number % len(cells)], _dice(seed, number)) for number in range(crashes)
     ]
-    kinds = [one for one in Kind if postgres or one not in ONLY_POSTGRES]
+    # No router can help where the network itself delivers twice to a desk that checks nothing.
+    blind = all(subject in BLIND for subject, _ in steps)
+    kinds = [
+        one
+        for one in Kind
+        if (postgres or one not in ONLY_POSTGRES) and not (blind and one is Kind.TWICE)
+    ]
     first = list(kinds)
     _dice(seed, -1).shuffle(first)
     others = [
@@ -176,10 +183,9 @@ def _draw(
 ) -> Trial:
     """Return a trial of a kind, drawn by weight if none is given."""
     subjects = sorted({subject for subject, _ in steps})
-    checking = [subject for subject in subjects if subject not in BLIND] or subjects
+    checking = [subject for subject in subjects if subject not in BLIND]
     drawn = dice.choices(kinds, [_WEIGHTS[one] for one in kinds])[0]
     kind = kind or drawn
-    # No router can help where the network itself delivers twice to a desk that checks nothing.
     subject = dice.choice(checking if kind is Kind.TWICE else subjects)
     crash = kind is Kind.CRASH
     return Trial(
@@ -195,6 +201,7 @@ def _draw(
         restart=dice.random() < 0.4,
         rival=dice.random() < 0.15 and subject not in BLIND | CRM | {Subject.CREATE},
         patient=dice.random() < 0.25,
+        fresh=dice.random() < 0.06,
     )
 
 

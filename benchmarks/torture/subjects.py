@@ -77,8 +77,11 @@ def write_request(subject: Subject) -> WriteRequest:
             assert_never(subject)
 
 
-def make_errand(subject: Subject, key: str, desks: Desks) -> Errand:
-    """Prepare the desks for a new errand and return it."""
+def make_errand(subject: Subject, key: str, desks: Desks, *, fresh: bool = False) -> Errand:
+    """Prepare the desks for a new errand and return it.
+
+    A fresh ticket is one of this very second, whose version stamp another change could share.
+    """
     if subject is Subject.CREATE:
         return Errand(
             key=key,
@@ -88,7 +91,7 @@ def make_errand(subject: Subject, key: str, desks: Desks) -> Errand:
             count=lambda truth: truth.tickets(key),
         )
 
-    ticket_id = desks.old_ticket(f"Ticket of {key}")
+    ticket_id = desks.ticket(f"Ticket of {key}", fresh=fresh)
     named: dict[str, JsonValue] = {"ticket_id": ticket_id, "idempotency_key": key}
 
     match subject:

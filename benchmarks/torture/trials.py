@@ -25,7 +25,9 @@ async def perform(world: World, trial: Trial) -> Account:
     """Carry out a trial; its account is judged when the world is closed."""
     account = Account(
         trial=trial,
-        errand=make_errand(trial.subject, f"{world.name}-{trial.number}", world.desks),
+        errand=make_errand(
+            trial.subject, f"{world.name}-{trial.number}", world.desks, fresh=trial.fresh
+        ),
     )
     world.accounts.append(account)
     scene = Scene(world, account)

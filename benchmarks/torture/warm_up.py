@@ -25,6 +25,7 @@ from mcp_router.serve.mcp import build_server
 from mcp_router.settings import load_settings
 
 _TICKET = 101
+_PATIENCE = 20  # a first call takes long, and a busy machine longer
 
 
 _POSTGRES = "mcp_router.storage.postgres.database"
@@ -59,7 +60,7 @@ async def _warm_up(folder: Path) -> None:
 
         try:
             place = Place(folder=folder, storage="sqlite:///router.db")
-            write_settings(place, desks)
+            write_settings(place, desks, patience=_PATIENCE)
             await _call_tools(place)
         finally:
             await desks.aclose()
