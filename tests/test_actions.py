@@ -330,13 +330,16 @@ async def test_a_call_that_ended_without_the_store_holds_nothing_once_it_is_back
             one.store.broken = self.probes == 2
 
     one = House(desks=(Breaking("zendesk", Strategy.MARKER_PROBE, [Step.LOST]),))
+    one.clock.advance(2)
     unknown = await one.write(one.call())
     assert unknown.action is not None
-    one.clock.advance(WINDOW_MS / 1000 - 1)  # another window: the action stands under a twin
+    one.clock.advance(WINDOW_MS / 1000 - 1)
+    again = one.call()
 
     with pytest.raises(OutcomeUnknown):
-        await one.write(one.call())
+        await one.write(again)
 
+    # It is another window by now: what the second call held stands under a twin of its key.
     held = await one.ledger.get("acme", unknown.action.action_id)
     one.store.broken = False
     await one.ledger.release_abandoned()

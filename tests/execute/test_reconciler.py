@@ -200,6 +200,25 @@ async def test_what_stays_unknown_is_asked_about_more_and_more_seldom() -> None:
     assert desk.asked_s == [5.0, 15.0, 35.0, 75.0, 155.0, 315.0, 635.0]
 
 
+async def test_a_desk_that_is_down_is_left_alone_for_longer_and_longer() -> None:
+    desk = watched("a", NATIVE)
+    one, clock = dock(desk)
+    desk.unreadable = lost_answer()
+    rows = [await leave_open(one, str(n), desk, applied=True) for n in range(100)]
+
+    async with running(reconciler(one, Notes())):
+        await clock.pass_time(300)
+        rounds = [5.0, 15.0, 35.0, 75.0, 135.0, 195.0, 255.0]
+        assert desk.asked_s == [at_s for at_s in rounds for _ in range(DISCOURAGED)]
+
+        desk.unreadable = None
+        await clock.pass_time(15 + 3 * EVERY_S)
+
+    # Back again, it is asked at the usual pace, a batch at a time.
+    assert sorted(set(desk.asked_s))[len(rounds) :] == [315.0, 320.0, 325.0, 330.0]
+    assert {await state_of(one, row) for row in rows} == {SUCCEEDED}
+
+
 async def test_a_desk_that_answers_again_is_asked_at_the_usual_pace() -> None:
     desk = watched("a", NATIVE)
     one, clock = dock(desk)
