@@ -136,6 +136,10 @@ class Sweeper(Reconciler):
         """Keep the leases of this process."""
         await self._beat()
 
+    async def keep_order(self) -> None:
+        """Note what could not be noted before."""
+        await self._keep_order()
+
     async def expire(self) -> None:
         """Make tombstones."""
         await self._expire()

@@ -200,32 +200,9 @@ class World:
 
     def _asked_for(self, key: str, variant: int) -> Asked:
         """Return the call for a key with one choice of arguments."""
-        arguments = f"{key}|{variant}"
-        write = UpdateTicket(
-            ticket_id="7", comment=NewComment(body=arguments, visibility=Visibility.PUBLIC)
-        )
         number = next(self._numbers)
-        return Asked(
-            call=Call(call_id=f"call{number}", tool=TOOL, caller=HOST, received_ms=0),
-            wish=Wish(
-                write=write,
-                effect=Effect.NON_IDEMPOTENT_WRITE,
-                arguments=arguments,
-                object_id="7",
-                dry_run=False,
-            ),
-            key=Key(text=key, source=KeySource.EXPLICIT),
-            intention=Intention(
-                tenant=TENANT,
-                principal="host",
-                tool=TOOL,
-                effect=Effect.NON_IDEMPOTENT_WRITE,
-                object_id="7",
-                run_id=None,
-                fingerprint=_FINGERPRINTS[arguments],
-            ),
-            deadline_s=self.weather.deadline_s,
-        )
+        deadline_s = self.weather.deadline_s
+        return asked_for(key, variant, call_id=f"call{number}", deadline_s=deadline_s)
 
     def _call(self, slot: Slot, asked: Asked) -> None:
         """Let a host call."""
@@ -327,6 +304,35 @@ class World:
     def _when(self) -> int:
         """Return a moment within the span."""
         return int(self.dice.random() * self.weather.span_ms)
+
+
+def asked_for(key: str, variant: int, *, call_id: str, deadline_s: float) -> Asked:
+    """Return a call for one of the keys `k0` and `k1`, with one choice of arguments."""
+    arguments = f"{key}|{variant}"
+    write = UpdateTicket(
+        ticket_id="7", comment=NewComment(body=arguments, visibility=Visibility.PUBLIC)
+    )
+    return Asked(
+        call=Call(call_id=call_id, tool=TOOL, caller=HOST, received_ms=0),
+        wish=Wish(
+            write=write,
+            effect=Effect.NON_IDEMPOTENT_WRITE,
+            arguments=arguments,
+            object_id="7",
+            dry_run=False,
+        ),
+        key=Key(text=key, source=KeySource.EXPLICIT),
+        intention=Intention(
+            tenant=TENANT,
+            principal="host",
+            tool=TOOL,
+            effect=Effect.NON_IDEMPOTENT_WRITE,
+            object_id="7",
+            run_id=None,
+            fingerprint=_FINGERPRINTS[arguments],
+        ),
+        deadline_s=deadline_s,
+    )
 
 
 def play(seed: int, strategy: Strategy | None = None, trace: Trace | None = None) -> Verdict:
