@@ -154,6 +154,10 @@ class Reconciler:
         """Return what the action has become; None if another caller has it."""
         owner = f"{self._process}#{make_id('rec', self._clock.now_ms(), self._entropy)}"
 
+        # From before the take-over: how old the first send is, is known as of then, and what is
+        # decided by it must not be acted upon after a standstill.
+        ends_s = self._clock.monotonic_s() + self._pace.deadline_s
+
         try:
             taken = await self._ledger.take_over(action, owner)
         except StorageUnavailable:
@@ -165,7 +169,7 @@ class Reconciler:
             return None
 
         try:
-            return await self._reconcile(taken, desk)
+            return await self._reconcile(taken, desk, ends_s)
         except StorageUnavailable:
             self._ledger.abandon(taken)
             raise
@@ -174,7 +178,7 @@ class Reconciler:
             self._ledger.abandon(taken)
             return ActionState.UNKNOWN
 
-    async def _reconcile(self, action: Action, desk: Desk) -> ActionState:
+    async def _reconcile(self, action: Action, desk: Desk, ends_s: float) -> ActionState:
         """Return what an action that is ours to find out about has become."""
         if not action.write_json:
             # A row of an older version, which kept no write: what to look for cannot be told.
@@ -184,7 +188,7 @@ class Reconciler:
         shipment = Shipment(
             write=unpack(action.write_json),
             desks=(desk,),
-            ends_s=self._clock.monotonic_s() + self._pace.deadline_s,
+            ends_s=ends_s,
             attempt_timeout_s=self._pace.attempt_timeout_s,
         )
         return (await delivery.reconcile(action, shipment)).action.state
