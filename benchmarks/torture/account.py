@@ -22,6 +22,10 @@ class Word(StrEnum):
     AGAIN = "again"  # nothing happened yet, or somebody is at it: call again
 
 
+SETTLED = frozenset({Word.DONE, Word.NEVER, Word.PERSON})
+SETTLED_STATES = frozenset({"succeeded", "failed", "needs_human"})
+
+
 class Fate(StrEnum):
     """What became of a key, by the desk's word and not by ours."""
 
@@ -63,7 +67,7 @@ class Account:
         word = _word(self, answer)
         self.told.add(word)
 
-        if word in (Word.DONE, Word.NEVER, Word.PERSON) and self.decided_s is None:
+        if word in SETTLED and self.decided_s is None:
             self.decided_s = time.monotonic()
 
         return word

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 
-from benchmarks.torture.account import Account, Word
+from benchmarks.torture.account import SETTLED, Account, Word
 from benchmarks.torture.place import DEADLINE_S
 from benchmarks.torture.server import Server, ServerGone
 from benchmarks.torture.subjects import BLIND
@@ -16,7 +16,6 @@ _LONGEST_PAUSE_S = 0.4
 _POLLS = 4
 _PATIENCE_S = 20.0
 _BLIND_PATIENCE_S = 0.6
-_SETTLED = frozenset({Word.DONE, Word.NEVER, Word.PERSON})
 
 
 class Host:
@@ -52,7 +51,7 @@ class Host:
         pause_s = _FIRST_PAUSE_S
         ends_s = time.monotonic() + _patience_s(self._account)
 
-        while word not in _SETTLED and time.monotonic() < ends_s:
+        while word not in SETTLED and time.monotonic() < ends_s:
             if word is not None:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
@@ -62,7 +61,7 @@ class Host:
             if self._account.trial.patient and word is Word.UNKNOWN:
                 word = await self._poll(server)
 
-            if word not in _SETTLED:
+            if word not in SETTLED:
                 word = await self.once(server)
 
         return word or Word.UNKNOWN
@@ -81,7 +80,7 @@ class Host:
                 )
                 word = self._account.hear(answer)
 
-            if word in _SETTLED:
+            if word in SETTLED:
                 break
 
             await asyncio.sleep(_LONGEST_PAUSE_S / 2)

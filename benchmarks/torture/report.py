@@ -9,6 +9,7 @@ from benchmarks.torture.account import WRONG, Fate, Verdict
 from benchmarks.torture.contest import Score
 from benchmarks.torture.plan import Cell
 from benchmarks.torture.run import Result
+from benchmarks.torture.subjects import BLIND
 from mcp_router.canonical import JsonValue
 
 _NOTE = (
@@ -66,6 +67,7 @@ def as_json(result: Result, scores: Sequence[Score]) -> dict[str, JsonValue]:
         },
         "matrix": {"squares": len(result.cells), "struck": len(struck(result))},
         "wrong": [_story(one) for one in result.verdicts if one.fate in WRONG],
+        "undecided": [_story(one) for one in result.verdicts if _is_puzzling(one)],
         "controls": [_score(score) for score in scores],
     }
 
@@ -97,11 +99,22 @@ def as_text(result: Result, scores: Sequence[Score]) -> str:
         f"p99 {_percentile(settle_ms, 0.99)} ms, at most {_percentile(settle_ms, 1.0)} ms",
         f"  crash matrix   {len(struck(result))} of {len(result.cells)} squares struck",
         *_control_lines(scores),
-        *(line for one in result.verdicts if one.fate in WRONG for line in _story_lines(one)),
+        *(
+            line
+            for one in result.verdicts
+            if one.fate in WRONG or _is_puzzling(one)
+            for line in _story_lines(one)
+        ),
         "",
         _NOTE,
     ]
     return "\n".join(lines)
+
+
+def _is_puzzling(verdict: Verdict) -> bool:
+    """Return whether a desk that could tell has left a key undecided."""
+    undecided = verdict.fate in (Fate.UNKNOWN, Fate.PERSON)
+    return undecided and verdict.account.trial.subject not in BLIND
 
 
 def _by_kind(verdicts: Sequence[Verdict], *, injected: bool) -> Counter[str]:

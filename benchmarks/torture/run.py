@@ -23,7 +23,7 @@ from mcp_router.sandbox.loop_thread import LoopThread
 TRIALS_A_WORLD = 250
 """A desk's lists and a ledger's table grow with every trial; a fresh world keeps calls short."""
 
-_MORE_ROUNDS = 3
+_MORE_ROUNDS = 2
 
 MakeDatabase = Callable[[Path, str, bool], Database]
 """Makes the database of a world: its folder, its name, whether its server may be stopped."""

@@ -17,6 +17,7 @@ from benchmarks.torture.world import World
 _CALL_S = 0.08  # about what one call takes: random moments are drawn from it
 _DAY_MS = 86_400_000
 _STOPPED_S = 10.0
+_LOOK_S = 0.003
 _AWAY_S = 0.02  # by then a lock is held, and the others have begun
 _OVERSLEPT_S = 0.3
 
@@ -67,6 +68,7 @@ class Scene:
                 pass
 
         word = await self._strike(server, self.trial.step)
+        await self._colleague()
 
         if self.trial.second is not None and word is None:
             word = await self._strike(await self.world.server(), self.trial.second)
@@ -238,14 +240,14 @@ class Scene:
             arm()
             first = asyncio.create_task(self.host.once(server))
 
-        began_s = self.account.began_s
-        word = await first
+        while not first.done() and not self.trouble.happened():
+            await asyncio.wait({first}, timeout=_LOOK_S)
 
         if self.trouble.happened():
             self.account.strike()
-            self.account.struck_s = began_s  # its exact moment is not seen from here
 
         await self._colleague()
+        word = await first
 
         if self.trial.patient and word is not Word.DONE:
             await self.world.replace()
