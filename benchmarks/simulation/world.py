@@ -202,7 +202,8 @@ class World:
         """Return the call for a key with one choice of arguments."""
         number = next(self._numbers)
         deadline_s = self.weather.deadline_s
-        return asked_for(key, variant, call_id=f"call{number}", deadline_s=deadline_s)
+        seen = "first" if self.dice.random() < 0.8 else "later"
+        return asked_for(key, variant, call_id=f"call{number}", deadline_s=deadline_s, seen=seen)
 
     def _call(self, slot: Slot, asked: Asked) -> None:
         """Let a host call."""
@@ -306,11 +307,17 @@ class World:
         return int(self.dice.random() * self.weather.span_ms)
 
 
-def asked_for(key: str, variant: int, *, call_id: str, deadline_s: float) -> Asked:
-    """Return a call for one of the keys `k0` and `k1`, with one choice of arguments."""
+def asked_for(
+    key: str, variant: int, *, call_id: str, deadline_s: float, seen: str = "first"
+) -> Asked:
+    """Return a call for one of the keys `k0` and `k1`, with one choice of arguments.
+
+    `seen` is what was read while the write was prepared: the arguments say nothing of it.
+    """
     arguments = f"{key}|{variant}"
     write = UpdateTicket(
-        ticket_id="7", comment=NewComment(body=arguments, visibility=Visibility.PUBLIC)
+        ticket_id="7",
+        comment=NewComment(body=f"{arguments}|{seen}", visibility=Visibility.PUBLIC),
     )
     return Asked(
         call=Call(call_id=call_id, tool=TOOL, caller=HOST, received_ms=0),

@@ -151,9 +151,10 @@ class GatedDesk:
         self._sent.append((self._clock.monotonic_s(), request))
         self.late.append(request)  # it may land from now on, whatever becomes of its sender
         fate = await self._gate.wait(sends=True)
+        under_way = any(one is request for one in self.late)
         unsent = self.is_down or fate in (Fate.UNREACHED, Fate.BUSY, Fate.REJECTED)
 
-        if unsent and any(one is request for one in self.late):
+        if unsent and under_way:
             self._forget(request)
             raise _refusal(Fate.UNREACHED if self.is_down else fate)
 
@@ -166,7 +167,7 @@ class GatedDesk:
 
         answer = self.land(request)
 
-        if fate is Fate.TWICE:
+        if fate is Fate.TWICE and under_way:  # its second copy is not later than the latest
             answer = self._arrive(request)
 
         await self._gate.wait()
