@@ -222,8 +222,17 @@ class Actions:
             raise
 
     async def _overtaken(self, action: Action, lost: LeaseLost) -> tuple[Admission, Settled]:
-        """Return what another caller has made of the action while this one was slow."""
-        row = await self._ledger.get(action.tenant, action.action_id)
+        """Return what another caller has made of the action while this one was slow.
+
+        Raises:
+            OutcomeUnknown: the store cannot say; this call may have sent it before.
+        """
+        try:
+            row = await self._ledger.get(action.tenant, action.action_id)
+        except StorageUnavailable as error:
+            raise OutcomeUnknown(
+                "Another caller has this write, and the ledger cannot say now what became of it."
+            ) from error
 
         if row.state in _DECIDED:
             return Admission.REPLAY, Settled(action=row)
