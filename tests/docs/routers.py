@@ -35,7 +35,7 @@ class Host:
         """Call a tool."""
         # A call's `_meta` is a typed dictionary in the SDK, open to keys of any vendor.
         named = dict(meta) if meta else None
-        result = await self.client.call_tool(tool, dict(arguments), meta=named)  # type: ignore[arg-type]
+        result = await self.client.call_tool(tool, dict(arguments), meta=named)  # type: ignore[arg-type]  # as said
         return Answered(result=result.structured_content or {}, is_error=bool(result.is_error))
 
     async def outcome(
