@@ -27,7 +27,21 @@ def _server(name: str) -> PostgresServer:
     Not below the run's own folder: as root the server runs as another user, who must get in.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"torture-{name}-"))
-    return get_server(folder, cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete")
+
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        # Every server that was killed leaves sessions which end a little later.
+        connection.execute("ALTER SYSTEM SET max_connections = 600")
+
+    _restart(server)
+    return server
+
+
+def _restart(server: PostgresServer) -> None:
+    """Stop the server as a power cut does, and start it again."""
+    stop = ("-w", "-D", str(server.pgdata), "-m", "immediate", "stop")
+    pgexec("pg_ctl", stop, bin_path=server.bin_path, user=server.system_user)
+    server.ensure_postgres_running()
 
 
 class PostgresDatabase:
@@ -90,7 +104,7 @@ class PostgresDatabase:
 
     async def restart(self) -> None:
         """Stop the server as a power cut does, and start it again."""
-        await asyncio.to_thread(self._restart)
+        await asyncio.to_thread(_restart, self._server)
 
     def _connect(self, database: str | None = None) -> psycopg.Connection[TupleRow]:
         return psycopg.connect(self._server.get_uri(database=database), autocommit=True)
@@ -144,8 +158,3 @@ class PostgresDatabase:
             )
 
         self._end_sessions()
-
-    def _restart(self) -> None:
-        stop = ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop")
-        pgexec("pg_ctl", stop, bin_path=self._server.bin_path, user=self._server.system_user)
-        self._server.ensure_postgres_running()
