@@ -56,12 +56,16 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """A rule that is taken away; one of `checks` notices, with the desks of `strategy`."""
+    """A rule that is taken away; one of `checks` notices, with the desks of `strategy`.
+
+    `start` is a seed from which on that is soon: a hint that saves time, and may grow old.
+    """
 
     name: str
     cuts: tuple[Cut, ...]
     checks: frozenset[Check]
     strategy: Strategy | None = None
+    start: int = 1
 
 
 MUTANTS = (
@@ -109,6 +113,7 @@ MUTANTS = (
                 instead="if True:",
             ),
         ),
+        start=4200,
         checks=frozenset({Check.TWICE}),
         strategy=Strategy.CAS_MARKER,
     ),
@@ -199,6 +204,7 @@ MUTANTS = (
                 instead="        if False:\n            # This process may",
             ),
         ),
+        start=4200,
         checks=frozenset({Check.AFTER_FAILED, Check.TWICE, Check.HAD_EFFECT}),
         strategy=Strategy.UNIQUE_INDEX,
     ),
@@ -211,6 +217,7 @@ MUTANTS = (
                 instead="if False and (existing.state",
             ),
         ),
+        start=1800,
         checks=frozenset({Check.AFTER_FAILED, Check.HAD_EFFECT}),
         strategy=Strategy.UNIQUE_INDEX,
     ),
@@ -223,7 +230,21 @@ MUTANTS = (
                 instead="",
             ),
         ),
+        start=800,
         checks=frozenset({Check.STUCK}),
+    ),
+    Mutant(
+        name="deadline-after-take-over",
+        cuts=(
+            Cut(
+                module=RECONCILER,
+                text="            ends_s=ends_s,\n",
+                instead="            ends_s=self._clock.monotonic_s() + self._pace.deadline_s,\n",
+            ),
+        ),
+        start=4500,
+        checks=frozenset({Check.TWICE}),
+        strategy=Strategy.NATIVE_KEY,
     ),
 )
 

@@ -60,7 +60,9 @@ class VirtualActions:
             if wanted.state not in INITIAL:
                 raise IllegalTransition("The store refuses an action that begins like this.")
 
-            row = self._write(None, replace(wanted, lease_until_ms=self._lease(wanted, lease_s)))
+            new = replace(wanted, lease_until_ms=self._lease(wanted, lease_s))
+            self._write(None, new)
+            row = self._read(new)
             await self._commit()
             return row
 
@@ -69,7 +71,8 @@ class VirtualActions:
 
         if judged is not row:
             new = replace(judged, lease_until_ms=self._lease(judged, lease_s))
-            row = self._write(existing, new)
+            self._write(existing, new)
+            row = self._read(new)
 
         await self._commit()
         return row
@@ -177,7 +180,7 @@ class VirtualActions:
         if self._loop.now_ms < self.down_until_ms and not self._weather.full_disk:
             raise StorageUnavailable("The store is away.")
 
-    def _write(self, old: Action | None, new: Action) -> Action:
+    def _write(self, old: Action | None, new: Action) -> None:
         """Keep the row, and note the time.
 
         Raises:
@@ -196,8 +199,6 @@ class VirtualActions:
 
         if new.state is ActionState.SENDING:
             self._sent_ms.setdefault(new.action_id, self._loop.now_ms)
-
-        return self._read(new)
 
     def _read(self, row: Action) -> Action:
         """Return the row with what is only known when it is read."""

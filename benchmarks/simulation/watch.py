@@ -1,6 +1,7 @@
 """Holds what happens against the promises, at the moment when it happens."""
 
 from collections import Counter
+from functools import cache
 
 from benchmarks.simulation.checks import Broken, Check
 from benchmarks.simulation.desk import Request, Truth
@@ -60,7 +61,7 @@ class Watch:
         row = self.rows.get(key_of(request.write))
         announced = self._announced[request.marker] >= self._sent[request.marker]
         _hold(announced, Check.UNANNOUNCED, request.marker)
-        told = row is not None and row.write_json in ("", pack(request.write))
+        told = row is not None and row.write_json in ("", _packed(request.write))
         _hold(told, Check.OTHER_WORDS, request.marker)
 
     def applied(self) -> None:
@@ -127,6 +128,12 @@ def key_of(write: DeskWrite) -> str:
     assert isinstance(write, UpdateTicket)
     assert write.comment is not None
     return write.comment.body.partition("|")[0]
+
+
+@cache
+def _packed(write: DeskWrite) -> str:
+    """Return what a row holds of a write; there are few, and each is asked for often."""
+    return pack(write)
 
 
 def _has_failed(row: Action) -> bool:

@@ -11,12 +11,14 @@ import pytest
 from benchmarks.simulation.mutants import CHAIN, MUTANTS, Cut, Mutant, build, first_broken
 from benchmarks.simulation.world import play
 
-ENOUGH = range(1, 10_001)
+ENOUGH = 10_000
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_router_without_one_of_its_rules_breaks_a_promise(mutant: Mutant) -> None:
-    found = first_broken(build(mutant), ENOUGH, mutant.strategy, mutant.checks)
+    seeds = range(mutant.start, mutant.start + ENOUGH)
+
+    found = first_broken(build(mutant), seeds, mutant.strategy, mutant.checks)
 
     assert found is not None, "no schedule notices"
     assert play(found.seed, mutant.strategy).check is None  # the router as it is
