@@ -217,6 +217,11 @@ class Actions:
                     return admission, Settled(action=action)
         except LeaseLost as lost:
             return await self._overtaken(action, lost)
+        except StorageUnavailable:
+            # Of a send it would be another error: what its host is told must stay true, whatever
+            # the store has kept without our hearing of it.
+            self._ledger.abandon(wanted, key.twins, unsent=True)
+            raise
         except BaseException:
             self._ledger.abandon(wanted, key.twins)
             raise

@@ -1,10 +1,11 @@
 """The only wiring: makes the walks and their keepers from settings, and takes them down again."""
 
 import asyncio
+import logging
 import os
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -33,6 +34,8 @@ from mcp_router.telemetry.metrics import Metrics
 
 Edge = TypeVar("Edge")
 
+_logger = logging.getLogger(__name__)
+
 
 def _as_it_is(edge: Edge) -> Edge:
     """Return the edge with nothing put before it."""
@@ -59,12 +62,13 @@ PLAIN = Instruments()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A running router, before any door is opened to it."""
+    """A running router, before any door is opened to it; `background` runs as long as it does."""
 
     services: Services
     store: Store
     targets: Targets
     metrics: Metrics
+    background: "asyncio.Task[None]"
     tokens: tuple[TokenSettings, ...]
     clock: Clock
     entropy: Entropy
@@ -128,12 +132,12 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             board=metrics,
             chores=(log.catch_up,),
         )
-        stack.push_async_callback(_end, asyncio.create_task(reconciler.run()))
         yield App(
             services=services,
             store=store,
             targets=targets,
             metrics=metrics,
+            background=_background(reconciler, stack),
             tokens=settings.tokens,
             clock=clock,
             entropy=os.urandom,
@@ -149,15 +153,26 @@ def _pace(settings: LedgerSettings) -> Pace:
     )
 
 
-async def _end(background: "asyncio.Task[None]") -> None:
-    """Cancel the task and wait for what it may not leave half done.
+def _background(reconciler: Reconciler, stack: AsyncExitStack) -> "asyncio.Task[None]":
+    """Return the reconciler as a running task, which `stack` ends.
 
     A task and not a task group, which could not be left from another task than it was entered in.
     """
-    background.cancel()
 
-    with suppress(asyncio.CancelledError):
-        await background
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait([task])  # it does not leave a write half done
+
+    task = asyncio.create_task(reconciler.run())
+    task.add_done_callback(_tell_end)
+    stack.push_async_callback(end)
+    return task
+
+
+def _tell_end(background: "asyncio.Task[None]") -> None:
+    """Say loudly if the background has ended by itself, as only a fault of ours can make it."""
+    if not background.cancelled() and (fault := background.exception()) is not None:
+        _logger.critical("nothing is reconciled any more; restart the server", exc_info=fault)
 
 
 async def open_targets(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Targets:

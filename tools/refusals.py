@@ -1,5 +1,6 @@
 """Says what is wrong with a call's arguments, without a word of what was in them."""
 
+import json
 import re
 
 from pydantic import ValidationError
@@ -20,11 +21,25 @@ def parse(tool: AnyTool, raw: JsonValue) -> Arguments:
     Raises:
         InvalidArguments: names each argument that is wrong, and what was expected.
     """
+    _check_characters(raw)
+
     try:
         return tool.arguments.model_validate(raw)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=True)
         raise InvalidArguments(_tell(problems)) from None
+
+
+def _check_characters(raw: JsonValue) -> None:
+    """Refuse half of a surrogate pair, which JSON can say and no file or desk can keep.
+
+    Raises:
+        InvalidArguments: there is one; which argument holds it is not looked for.
+    """
+    try:
+        json.dumps(raw, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidArguments("An argument holds half of a surrogate pair.") from None
 
 
 def _tell(problems: list[ErrorDetails]) -> str:

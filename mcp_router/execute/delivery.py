@@ -201,18 +201,17 @@ class Delivery:
         A version of this very second is waited out: somebody else's change could carry the same
         stamp and be overwritten. Where an object never comes to rest, the last one has to do.
         """
-        version = None
-
         if not needs_version(desk.strategy(shipment.write)):
-            return version
+            return None
 
-        for _ in range(MAX_READS):
-            version = await desk.precondition(shipment.write, timeout_s=self._left_s(shipment))
+        version = await desk.precondition(shipment.write, timeout_s=self._left_s(shipment))
 
+        for _ in range(MAX_READS - 1):
             if version is None or version.settled or self._is_late(shipment):
                 break
 
             await self._clock.sleep(STAMP_S)
+            version = await desk.precondition(shipment.write, timeout_s=self._left_s(shipment))
 
         return version
 

@@ -1,7 +1,7 @@
 """The ledger: drives the state machine through storage, one durable step at a time."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mcp_router.clock import Clock
@@ -78,6 +78,16 @@ class ActionStore(Protocol):
         """Make tombstones of at most `limit` actions decided so long ago; say how many."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Abandoned:
+    """A call that ended without a word on disk, and since when (monotonic seconds)."""
+
+    tenant: str
+    keys: tuple[str, ...]
+    unsent: bool
+    since_s: float
+
+
 class Ledger:
     """Holds every write; at most one caller owns an action at a time."""
 
@@ -89,7 +99,7 @@ class Ledger:
         self._store = store
         self._clock = clock
         self._lease_s = lease_s
-        self._abandoned: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._abandoned: dict[str, _Abandoned] = {}
 
     async def reserve(
         self, wanted: Action, twins: tuple[str, ...] = ()
@@ -197,14 +207,19 @@ class Ledger:
         row = await self._store.claim(action, testify, self._lease_s)
         return row if row.state is ActionState.SUCCEEDED else None
 
-    def abandon(self, action: Action, twins: tuple[str, ...] = ()) -> None:
+    def abandon(self, action: Action, twins: tuple[str, ...] = (), *, unsent: bool = False) -> None:
         """Take note that a call of this process is over although it could not say so on disk.
 
-        The next caller need not wait for its lease to end. What the call held stands under its
-        key, or under one of the `twins` that it was reserved with.
+        The next caller need not wait for its lease to end. Its action may stand under a twin of
+        its key. `unsent` is the call's own word that it has sent nothing, whatever is on disk.
         """
         if action.owner is not None:
-            self._abandoned[action.owner] = (action.tenant, (action.key, *twins))
+            self._abandoned[action.owner] = _Abandoned(
+                tenant=action.tenant,
+                keys=(action.key, *twins),
+                unsent=unsent,
+                since_s=self._clock.monotonic_s(),
+            )
 
     async def release_abandoned(self) -> None:
         """Say on disk what `abandon` was told, now that the store may be back.
@@ -212,15 +227,35 @@ class Ledger:
         Raises:
             StorageUnavailable: it is not; everything is remembered.
         """
-        for owner, (tenant, keys) in tuple(self._abandoned.items()):
-            for key in keys:
-                row = await self._store.by_key(tenant, key)
+        for owner, left in tuple(self._abandoned.items()):
+            if await self._is_released(owner, left):
+                self._abandoned.pop(owner, None)
 
-                # What moves meanwhile is another owner's already, and no longer ours to leave.
-                if row is not None and row.owner == owner:
-                    await self._store.change(row, self._left(row))
+    async def _is_released(self, owner: str, left: _Abandoned) -> bool:
+        """Free what the owner has on disk; say whether nothing of it can still appear there.
 
-            self._abandoned.pop(owner, None)
+        A commit that nobody heard of may land a while after its connection broke.
+        """
+        found = False
+
+        for key in left.keys:
+            row = await self._store.by_key(left.tenant, key)
+
+            # What moves meanwhile is another owner's already, and no longer ours to leave.
+            if row is not None and row.owner == owner:
+                found = True
+                await self._store.change(row, self._freed(row, left))
+
+        return found or self._clock.monotonic_s() - left.since_s >= self._lease_s
+
+    def _freed(self, row: Action, left: _Abandoned) -> Action:
+        """Return the row as nobody's, and as never sent where its call is sure of that."""
+        if left.unsent and row.state is ActionState.SENDING:
+            return machine.release(
+                row, error_code=StorageUnavailable.code, now_ms=self._clock.now_ms()
+            )
+
+        return self._left(row)
 
     async def resolve(self, action: Action, *, ref: Ref | None, decided_by: str) -> Action:
         """Settle an action as a person has found it: applied, with what it made, or never.

@@ -198,9 +198,15 @@ async def _healthz(_: Request) -> Response:
 
 
 def _readyz(app: App) -> _Endpoint:
-    """Return the endpoint that says whether calls can be served: each one leaves a record."""
+    """Return the endpoint that says whether calls can be served: each one leaves a record.
+
+    Without its background a server would leave what it cannot decide at once undecided.
+    """
 
     async def endpoint(_: Request) -> Response:
+        if app.background.done():
+            return JSONResponse({"status": "background_ended"}, status_code=503)
+
         try:
             await app.store.database.check()
         except StorageUnavailable as error:

@@ -171,3 +171,54 @@ async def test_what_stands_under_a_twin_of_the_key_is_left_as_well(bench: Bench)
 
     after = await bench.row(first)
     assert (after.state, after.owner) == (ActionState.UNKNOWN, None)
+
+
+async def test_what_a_call_is_sure_not_to_have_sent_is_free_again(bench: Bench) -> None:
+    row = await bench.sending("one")
+
+    bench.ledger.abandon(row, unsent=True)
+    await bench.ledger.release_abandoned()
+
+    after = await bench.row(row)
+    assert (after.state, after.owner) == (ActionState.RESERVED, None)
+    assert (await bench.reserve("two"))[0] is Admission.PROCEED
+
+
+async def test_what_was_taken_over_unheard_stays_unknown_though_nothing_was_sent_again(
+    bench: Bench,
+) -> None:
+    row = await bench.unknown("one")
+    bench.dead.add("one")
+    _, taken = await bench.reserve("two")
+    assert taken.action_id == row.action_id
+
+    bench.ledger.abandon(taken, unsent=True)
+    await bench.ledger.release_abandoned()
+
+    after = await bench.row(row)
+    assert (after.state, after.owner) == (ActionState.UNKNOWN, None)
+
+
+async def test_a_commit_that_lands_after_its_connection_broke_is_left_as_well(
+    bench: Bench,
+) -> None:
+    wanted = bench.wanted("one")
+    bench.ledger.abandon(wanted, unsent=True)
+    await bench.ledger.release_abandoned()
+
+    row = await bench.sending("one")  # the same owner's commit, heard of by nobody
+    await bench.ledger.release_abandoned()
+
+    after = await bench.row(row)
+    assert (after.state, after.owner) == (ActionState.RESERVED, None)
+
+
+async def test_a_commit_that_never_landed_is_forgotten_with_its_lease(bench: Bench) -> None:
+    bench.ledger.abandon(bench.wanted("one"), unsent=True)
+    bench.clock.advance(31)
+    await bench.ledger.release_abandoned()
+
+    row = await bench.sending("one")
+    await bench.ledger.release_abandoned()
+
+    assert as_read(await bench.row(row)) == as_read(row)

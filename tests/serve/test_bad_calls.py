@@ -31,6 +31,11 @@ CANARY = "canary-4929-1111"
 HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 
 WRONG: list[tuple[str, dict[str, JsonValue], str]] = [
+    (
+        "reply_to_ticket",
+        {"ticket_id": 1, "body": "half \ud83d"},
+        "An argument holds half of a surrogate pair.",
+    ),
     ("lookup_ticket", {}, "ticket_id: is required."),
     ("lookup_ticket", {"ticket_id": True}, "ticket_id: input should be a valid string."),
     ("lookup_ticket", {"ticket_id": 1.5}, "ticket_id: input should be a valid string."),

@@ -6,10 +6,16 @@ import httpx2
 import pytest
 from mcp import Client
 
+from mcp_router.app import Instruments, open_app
+from mcp_router.clock import SystemClock
+from mcp_router.domain.action import ActionState
+from mcp_router.ledger.ledger import ActionStore
 from mcp_router.sandbox.faults import Fault, FaultKind
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.serve.http import asgi
-from tests.end_to_end.harness import MODERN, call, old_ticket, opened, settle
+from mcp_router.settings import load_settings
+from mcp_router.testing.stores import MemoryActions
+from tests.end_to_end.harness import MODERN, call, old_ticket, opened, settle, until
 from tests.serve.prometheus import parse
 from tests.served import served
 
@@ -28,6 +34,34 @@ async def test_health_and_readiness_are_told(sandbox: Sandbox, tmp_path: Path) -
 
     assert (health.status_code, health.json()) == (200, {"status": "ok"})
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+
+
+class Faulty(MemoryActions):
+    """A store with a fault of ours in it."""
+
+    async def counts(self) -> tuple[tuple[str, ActionState, int], ...]:
+        raise AssertionError("a fault of ours")
+
+
+def faulty(_: ActionStore) -> ActionStore:
+    return Faulty(SystemClock())
+
+
+async def test_a_server_whose_background_has_ended_says_so_and_is_not_ready(
+    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = settle(tmp_path, sandbox)
+
+    async with (
+        open_app(load_settings(place.file, {}), instruments=Instruments(store=faulty)) as app,
+        served(asgi(app)) as url,
+        httpx2.AsyncClient() as http,
+    ):
+        await until(app.background.done)
+        ready = await http.get(f"{url}/readyz")
+
+    assert (ready.status_code, ready.json()) == (503, {"status": "background_ended"})
+    assert "nothing is reconciled any more; restart the server" in caplog.messages
 
 
 async def test_metrics_count_what_was_recorded_in_the_format_that_prometheus_reads(
