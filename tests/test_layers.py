@@ -83,8 +83,8 @@ SAME_FLOOR = {
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "fields", "ledger.parcel", "ledger_settings", "review", "settings", "storage", "providers", "desks", "policy.draft", "tools",
-    "serve", "sandbox",
+    "fields", "ledger.parcel", "ledger_settings", "review", "settings", "storage", "providers",
+    "desks", "policy.draft", "tools", "serve", "sandbox",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
