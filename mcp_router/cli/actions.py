@@ -1,6 +1,7 @@
 """mcp-router actions: what the ledger holds."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -112,9 +113,20 @@ def show_action(action_id: str, config: Path | None, as_json: bool) -> None:
 @click.option("--by", required=True, help="Who decides.")
 @click.option("--why", required=True, help="What the decision rests on.")
 @click.option("--ref", help="The id of what it made or changed; default the object it was for.")
+@click.option(
+    "--fence",
+    type=click.IntRange(1),
+    help="What `actions show` said before you looked: not-applied is refused if it has moved.",
+)
 @config_option
 def resolve_action(
-    action_id: str, verdict: str, by: str, why: str, ref: str | None, config: Path | None
+    action_id: str,
+    verdict: str,
+    by: str,
+    why: str,
+    ref: str | None,
+    fence: int | None,
+    config: Path | None,
 ) -> None:
     """Decide an action whose outcome is unknown, after a look at the desk.
 
@@ -130,6 +142,9 @@ def resolve_action(
 
     if verdict == "applied" and found is None:
         raise click.UsageError("Name what it made with --ref: this action was for nothing before.")
+
+    if fence is not None:
+        action = replace(action, fence=fence)
 
     made = Ref(id=found) if verdict == "applied" and found else None
     decided = anyio.run(_resolve, source.settings.storage, action, made, f"{by}: {why}")
@@ -161,6 +176,7 @@ def _row(action: Action) -> dict[str, object]:
         "idempotency_key": action.key,
         "strategy": action.strategy,
         "attempts": action.attempts,
+        "fence": action.fence,
         "ref": action.ref.id if action.ref else None,
         "url": action.ref.url if action.ref else None,
         "error_code": action.error_code,
