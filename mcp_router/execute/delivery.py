@@ -201,17 +201,20 @@ class Delivery:
         A version of this very second is waited out: somebody else's change could carry the same
         stamp and be overwritten. Where an object never comes to rest, the last one has to do.
         """
+        version = None
+
         if not needs_version(desk.strategy(shipment.write)):
-            return None
+            return version
 
-        version = await desk.precondition(shipment.write, timeout_s=self._left_s(shipment))
+        for _ in range(MAX_READS):
+            version = await desk.precondition(shipment.write, timeout_s=self._left_s(shipment))
 
-        for _ in range(MAX_READS - 1):
             if version is None or version.settled or self._is_late(shipment):
                 break
 
+            # After the last read as well: a write that lands in the second of its own stamp does
+            # not move it, and a second copy of it, from a proxy on the way, would land too.
             await self._clock.sleep(STAMP_S)
-            version = await desk.precondition(shipment.write, timeout_s=self._left_s(shipment))
 
         return version
 
