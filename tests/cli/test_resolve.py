@@ -36,10 +36,8 @@ def sent(place: Place, *, object_id: str | None = "7") -> None:
 
 
 def decide(place: Place, verdict: str, *options: str) -> Result:
-    return run(
-        *("actions", "resolve", "act_1", "--as", verdict, "--by", "dana", "--why", "I looked"),
-        *("--config", place.file, *options),
-    )
+    given = ("--as", verdict, "--by", "dana", "--why", "I looked", *options)
+    return run("actions", "resolve", "act_1", "--config", place.file, *given)
 
 
 def row(place: Place) -> Action:
@@ -99,10 +97,8 @@ def test_an_action_that_has_moved_since_the_person_looked_stays_open(place: Plac
 def test_an_action_that_nobody_knows_is_told(place: Place) -> None:
     sent(place)
 
-    result = run(
-        *("actions", "resolve", "act_9", "--as", "applied", "--by", "d", "--why", "w"),
-        *("--config", place.file),
-    )
+    given = ("--as", "applied", "--by", "d", "--why", "w")
+    result = run("actions", "resolve", "act_9", "--config", place.file, *given)
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("unknown_action: ")
