@@ -1,19 +1,15 @@
 """The decision log's table."""
 
-import json
 from collections.abc import Sequence
 
 import psycopg
 from psycopg.rows import DictRow
-from pydantic import TypeAdapter, ValidationError
 
-from mcp_router.canonical import canonical_json, plain
 from mcp_router.domain.record import Record, StoredRecord
-from mcp_router.errors import RouterError, StorageUnavailable
+from mcp_router.errors import RouterError
 from mcp_router.storage.postgres.database import Connection, Database, unavailable
 from mcp_router.storage.postgres.writer import Writer
-
-_RECORD = TypeAdapter(Record)
+from mcp_router.storage.records import read_record, record_values
 
 _TEXT, _NUMBER = "text", "bigint"
 _COLUMNS = {
@@ -126,45 +122,14 @@ async def _insert(connection: Connection, batch: Sequence[Row]) -> Sequence[int]
 
 
 def stored_record(row: DictRow) -> StoredRecord:
-    """Return the frozen record of a row that has `seq` and `record`.
-
-    Raises:
-        StorageUnavailable: the row is damaged, or of a version that this one cannot read.
-    """
-    try:
-        record = _RECORD.validate_python(json.loads(row["record"]))
-    except (ValidationError, json.JSONDecodeError):
-        # `from None`: pydantic's text would carry the record's values into a log.
-        raise StorageUnavailable(
-            f"Record {row['seq']} of the decision log cannot be read.",
-            next_step="Read it with the version that wrote it, or restore it from a backup.",
-        ) from None
-
-    return StoredRecord(seq=row["seq"], record=record)
+    """Return the frozen record of a row that has `seq` and `record`; raises as `read_record`."""
+    return read_record(row["seq"], row["record"])
 
 
 def _row(record: Record) -> Row:
-    """Return the columns that people ask by, and the whole record, in the order of the columns."""
-    decision = record.decision
-    row = (
-        record.decision_id,
-        record.at_ms,
-        record.tenant,
-        record.tool,
-        record.outcome,
-        record.run_id,
-        record.ticket_id,
-        decision.policy if decision else None,
-        decision.pool if decision else None,
-        decision.signals.intent.name if decision else None,
-        record.target,
-        record.action_id,
-        record.error_code,
-        record.cost_microusd,
-        record.latency_ms,
-        canonical_json(plain(record)),
-    )
-    return tuple(_storable(value) if isinstance(value, str) else value for value in row)
+    """Return the columns of a record as PostgreSQL can keep them."""
+    values = record_values(record)
+    return tuple(_storable(value) if isinstance(value, str) else value for value in values)
 
 
 def _storable(text: str) -> str:

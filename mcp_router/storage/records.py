@@ -1,0 +1,52 @@
+"""The decision log's row as every kind of database keeps it."""
+
+import json
+
+from pydantic import TypeAdapter, ValidationError
+
+from mcp_router.canonical import canonical_json, plain
+from mcp_router.domain.record import Record, StoredRecord
+from mcp_router.errors import StorageUnavailable
+
+_RECORD = TypeAdapter(Record)
+
+
+def read_record(seq: int, text: str) -> StoredRecord:
+    """Return the frozen record of a row.
+
+    Raises:
+        StorageUnavailable: the row is damaged, or of a version that this one cannot read.
+    """
+    try:
+        record = _RECORD.validate_python(json.loads(text))
+    except (ValidationError, json.JSONDecodeError):
+        # `from None`: pydantic's text would carry the record's values into a log.
+        raise StorageUnavailable(
+            f"Record {seq} of the decision log cannot be read.",
+            next_step="Read it with the version that wrote it, or restore it from a backup.",
+        ) from None
+
+    return StoredRecord(seq=seq, record=record)
+
+
+def record_values(record: Record) -> tuple[str | int | None, ...]:
+    """Return the columns that people ask by, in their order, and the whole record as the last."""
+    decision = record.decision
+    return (
+        record.decision_id,
+        record.at_ms,
+        record.tenant,
+        record.tool,
+        record.outcome,
+        record.run_id,
+        record.ticket_id,
+        decision.policy if decision else None,
+        decision.pool if decision else None,
+        decision.signals.intent.name if decision else None,
+        record.target,
+        record.action_id,
+        record.error_code,
+        record.cost_microusd,
+        record.latency_ms,
+        canonical_json(plain(record)),
+    )
