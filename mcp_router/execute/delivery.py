@@ -89,7 +89,7 @@ class Delivery:
 
             if action.state is not ActionState.SENDING:
                 try:
-                    version = await self._version(action, desk, shipment)
+                    version = await self._version(desk, shipment)
                 except SendFailed as unread:
                     return await self._refused(action, desk.name, unread)
 
@@ -195,7 +195,7 @@ class Delivery:
         )
         return version, found
 
-    async def _version(self, action: Action, desk: Desk, shipment: Shipment) -> Precondition | None:
+    async def _version(self, desk: Desk, shipment: Shipment) -> Precondition | None:
         """Return the version that a first send is based on, where the desk compares one.
 
         A version of this very second is waited out: somebody else's change could carry the same

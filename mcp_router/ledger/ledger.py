@@ -201,8 +201,7 @@ class Ledger:
                 return existing
 
             done = machine.succeed(existing, ref=ref, now_ms=self._clock.now_ms())
-            done = replace(done, fence=existing.fence + 1)
-            return replace(done, answer_json=write_answer(answer_of(done)))
+            return _answered(replace(done, fence=existing.fence + 1))
 
         row = await self._store.claim(action, testify, self._lease_s)
         return row if row.state is ActionState.SUCCEEDED else None
@@ -279,7 +278,7 @@ class Ledger:
             done = machine.resolve(
                 existing, ref=ref, decided_by=decided_by, now_ms=self._clock.now_ms()
             )
-            return replace(done, answer_json=write_answer(answer_of(done)))
+            return _answered(done)
 
         return await self._store.claim(action, decide, self._lease_s)
 
@@ -327,9 +326,7 @@ class Ledger:
     async def _settle(self, old: Action, new: Action, error: RouterError | None = None) -> Action:
         """Write a terminal state with its answer, or without where that is too much to keep."""
         try:
-            return await self._move(
-                old, replace(new, answer_json=write_answer(answer_of(new, error)))
-            )
+            return await self._move(old, _answered(new, error))
         except StorageUnavailable:
             # The few bytes of a state may still fit where an answer does not.
             return await self._move(old, new)
@@ -345,3 +342,8 @@ class Ledger:
             raise LeaseLost("Another caller has taken this action over.")
 
         return new
+
+
+def _answered(decided: Action, error: RouterError | None = None) -> Action:
+    """Return a decided action with the answer that its replays repeat."""
+    return replace(decided, answer_json=write_answer(answer_of(decided, error)))
