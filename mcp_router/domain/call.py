@@ -1,8 +1,9 @@
 """One MCP tool call as it entered the router."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mcp_router.domain.caller import Caller
+from mcp_router.domain.completion import Emit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,7 +11,8 @@ class Call:
     """The facts about a call that its transport knows; `call_id` names its one record.
 
     `host_call_id` is the host's own name for this step of the run, which it promises to repeat
-    when it repeats the call.
+    when it repeats the call. `emit` hands text to the host while the call is still at work; it is
+    None where the host did not ask to be told, and it never fails.
     """
 
     call_id: str
@@ -21,3 +23,4 @@ class Call:
     run_id: str | None = None
     host_call_id: str | None = None
     idempotency_key: str | None = None
+    emit: Emit | None = field(default=None, compare=False, repr=False)

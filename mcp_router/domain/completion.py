@@ -4,8 +4,13 @@ Schemas and tool arguments travel as JSON text: they are data of the caller that
 carries unread, and text keeps these values frozen and comparable.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
+
+Emit: TypeAlias = Callable[[str], Awaitable[None]]
+"""Takes the next piece of an answer's text while the rest is still on its way."""
 
 
 class Role(StrEnum):
@@ -24,6 +29,7 @@ class FinishReason(StrEnum):
     LENGTH = "length"
     TOOL_CALLS = "tool_calls"
     CONTENT_FILTER = "content_filter"
+    INCOMPLETE = "incomplete"  # the stream broke after text had been handed on
     OTHER = "other"
 
 

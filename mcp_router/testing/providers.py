@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from anyio.lowlevel import checkpoint
 
-from mcp_router.domain.completion import Completion, CompletionRequest
+from mcp_router.domain.completion import Completion, CompletionRequest, Emit
 from mcp_router.domain.target import ModelTarget
 from mcp_router.errors import SendFailed
 
@@ -29,6 +29,18 @@ class ScriptedProvider:
 
         if isinstance(step, SendFailed):
             raise step
+
+        return step
+
+    async def stream(
+        self, model: ModelTarget, request: CompletionRequest, *, timeout_s: float, emit: Emit
+    ) -> Completion:
+        """Return or raise what comes next in the script, its text emitted in two pieces before."""
+        step = await self.complete(model, request, timeout_s=timeout_s)
+        half = len(step.text) // 2
+
+        for piece in filter(None, (step.text[:half], step.text[half:])):
+            await emit(piece)
 
         return step
 
