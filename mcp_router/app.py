@@ -26,9 +26,15 @@ from mcp_router.providers.prices import PriceBook
 from mcp_router.providers.provider import Provider, open_provider
 from mcp_router.router import Router
 from mcp_router.services import Services
-from mcp_router.settings import SalesforceSettings, Settings, TokenSettings, ZendeskSettings
+from mcp_router.settings import (
+    ProviderSettings,
+    SalesforceSettings,
+    Settings,
+    TokenSettings,
+    ZendeskSettings,
+)
 from mcp_router.storage.owner import this_process
-from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS
+from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.store import Store, open_store
 from mcp_router.telemetry.metrics import Metrics
 
@@ -46,11 +52,14 @@ def _as_it_is(edge: Edge) -> Edge:
 class Instruments:
     """What a proof puts between the router and its edges: by default nothing.
 
-    `store` and `desk` return what stands in for the ledger's store and for each desk.
+    `store` and `desk` return what stands in for the ledger's store and for each desk, `provider`
+    opens each provider of models, and `database` each SQLite file.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     busy_timeout_ms: int = BUSY_TIMEOUT_MS
+    database: type[Database] = Database
+    provider: Callable[[ProviderSettings], Provider] = open_provider
     store: Callable[[ActionStore], ActionStore] = _as_it_is
     records: Callable[[RecordStore], RecordStore] = _as_it_is
     desk: Callable[[Desk], Desk] = _as_it_is
@@ -89,9 +98,13 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
     policies.load(settings.policy)
 
     async with AsyncExitStack() as stack:
-        store = open_store(settings.storage, busy_timeout_ms=instruments.busy_timeout_ms)
+        store = open_store(
+            settings.storage,
+            busy_timeout_ms=instruments.busy_timeout_ms,
+            database=instruments.database,
+        )
         stack.push_async_callback(store.aclose)
-        targets = await open_targets(settings, clock, stack)
+        targets = await open_targets(settings, clock, stack, opening=instruments.provider)
         desks = {name: instruments.desk(desk) for name, desk in targets.desks.items()}
         targets = replace(targets, desks=desks)
         judge = Judge(policies, settings.policy, targets)
@@ -175,7 +188,13 @@ def _tell_end(background: "asyncio.Task[None]") -> None:
         _logger.critical("nothing is reconciled any more; restart the server", exc_info=fault)
 
 
-async def open_targets(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Targets:
+async def open_targets(
+    settings: Settings,
+    clock: Clock,
+    stack: AsyncExitStack,
+    *,
+    opening: Callable[[ProviderSettings], Provider] = open_provider,
+) -> Targets:
     """Return a client for each provider and desk, not connected yet; `stack` closes them.
 
     Raises:
@@ -186,7 +205,7 @@ async def open_targets(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     desks: dict[str, Desk] = {}
 
     for one in settings.providers:
-        providers[one.name] = open_provider(one)
+        providers[one.name] = opening(one)
         stack.push_async_callback(providers[one.name].aclose)
 
     for desk in settings.desks:

@@ -50,10 +50,16 @@ class WireRequest:
 class Wire:
     """A pool of connections to one provider. `send` may run many times at once."""
 
-    def __init__(self, base_url: str, *, ca_bundle: Path | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        ca_bundle: Path | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         """Prepare to reach `base_url`; no connection is made.
 
-        `ca_bundle` replaces the system's certificate authorities.
+        `ca_bundle` replaces the system's certificate authorities, `transport` the network.
 
         Raises:
             InvalidSettings: the URL is not one of HTTP, or the bundle holds no certificate.
@@ -66,6 +72,7 @@ class Wire:
             follow_redirects=False,
             limits=_LIMITS,
             headers=_HEADERS,
+            transport=transport,
             # A provider's gateway sets cookies; kept, they would tie calls of tenants together.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )

@@ -42,11 +42,17 @@ class Store:
         await self.closing()
 
 
-def open_store(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Store:
+def open_store(
+    url: str,
+    *,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    database: type[Database] = Database,
+) -> Store:
     """Open the database of a storage URL for a server, inside the event loop that will use it.
 
-    `busy_timeout_ms` is how long a call waits for another process that holds a SQLite file. A
-    PostgreSQL database is connected to when it is first used, and again after a loss.
+    `busy_timeout_ms` is how long a call waits for another process that holds a SQLite file, which
+    `database` opens. A PostgreSQL database is connected to when it is first used, and again after
+    a loss.
 
     Raises:
         InvalidSettings: the URL names no kind of store that is supported, or its driver is missing.
@@ -56,16 +62,16 @@ def open_store(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Store:
         return _open_postgres(url)
 
     path = _path(url)
-    database = Database(path, busy_timeout_ms=busy_timeout_ms)
+    opened = database(path, busy_timeout_ms=busy_timeout_ms)
 
     async def close() -> None:
-        database.close()
+        opened.close()
 
     return Store(
         place=f"the SQLite file {path}",
-        database=database,
-        actions=ActionTable(database, ThisHost()),
-        decisions=DecisionTable(database),
+        database=opened,
+        actions=ActionTable(opened, ThisHost()),
+        decisions=DecisionTable(opened),
         closing=close,
     )
 
