@@ -5,11 +5,12 @@ RouterError
 │   ├── UnknownTool, InvalidArguments, MissingScope, Unauthenticated
 │   └── UnknownPolicy, UnknownDecision, UnknownAction
 ├── ConfigurationError     the operator must act; nothing was sent
-│   ├── SettingsMissing, InvalidSettings, MissingSecret, PolicyRejected
+│   ├── SettingsMissing, InvalidSettings, MissingSecret, PolicyRejected, PolicyEdited
+│   ├── RolloutRefused       a rollout, promotion or roll-back that does not fit how it stands
 │   ├── NotConfigured, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
 │   └── MissingStrategy    a tool that writes says not how a lost answer is found out about
 ├── TargetError            no target served the call
-│   ├── NoTarget, TargetsExhausted, TargetsRefused, DeadlineExceeded
+│   ├── NoTarget, TargetsExhausted, TargetsRefused, DeadlineExceeded, BudgetExceeded
 │   └── NotFound, DeskRejected, DeskUnavailable, TicketChanged
 ├── LedgerError
 │   ├── KeyConflict, ExpiredKey, LeaseLost, OutcomeUnknown, LedgerDegraded, ActionNotOpen
@@ -131,6 +132,20 @@ class PolicyRejected(ConfigurationError):
     next_step = "Correct the named place; `mcp-router policy check` reports every problem at once."
 
 
+class PolicyEdited(ConfigurationError):
+    """A version that was used before has another text now; it is refused."""
+
+    code = "policy_edited"
+    next_step = "Restore the released document, and release the change as a new version."
+
+
+class RolloutRefused(ConfigurationError):
+    """The policy's state does not allow this rollout, promotion or roll-back; nothing changed."""
+
+    code = "rollout_refused"
+    next_step = "`mcp-router policy status` says how the policy stands."
+
+
 class NotConfigured(ConfigurationError):
     """The call needs a provider or desk that router.yaml does not have."""
 
@@ -206,6 +221,13 @@ class DeadlineExceeded(TargetError):
     code = "deadline_exceeded"
     retryable = True
     next_step = "Try again later, or allow more time in the policy's rule."
+
+
+class BudgetExceeded(TargetError):
+    """A budget does not cover the call; the message says which one, and how much is left."""
+
+    code = "budget_exceeded"
+    next_step = "Let a person take over, or raise the named budget in the policy."
 
 
 class NotFound(TargetError):

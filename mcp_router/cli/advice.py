@@ -37,7 +37,14 @@ def advise(part: ProviderSettings | DeskSettings, reason: Reason) -> str:
             return f"Check {place_of(part)}.kind and that the account may use the API."
         case Reason.SERVER_ERROR:
             return "Look at the vendor's status page and try again later."
-        case Reason.OK | Reason.OVER_BUDGET | Reason.CANCELLED:
+        case (
+            Reason.OK
+            | Reason.OVER_BUDGET
+            | Reason.CANCELLED
+            | Reason.BREAKER_OPEN
+            | Reason.CHECKS_FAILED
+            | Reason.INCOMPLETE
+        ):
             return "Report this to whoever runs the router."
         case _:
             assert_never(reason)

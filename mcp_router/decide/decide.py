@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mcp_router.decide.match import match_rule
-from mcp_router.decide.score import rank
+from mcp_router.decide.score import Size, rank
 from mcp_router.domain.decision import Candidate, ChainLimits, Decision, Rejection
 from mcp_router.domain.policy import Policy, Pool, PoolTarget, Rule
 from mcp_router.domain.signals import Signals
@@ -33,7 +33,7 @@ def decide(policy: Policy, signals: Signals, facts: Mapping[str, TargetFacts]) -
         ranking = rank(
             replace(pool, targets=_unseen(pool, seen)),
             facts,
-            prompt_tokens=signals.prompt_tokens,
+            size=_size(signals, rule),
             limits=rule.limits if rule else NOTHING,
         )
         candidates += ranking.candidates
@@ -50,6 +50,13 @@ def decide(policy: Policy, signals: Signals, facts: Mapping[str, TargetFacts]) -
         rejections=tuple(rejections),
         limits=rule.limits if rule else NOTHING,
     )
+
+
+def _size(signals: Signals, rule: Rule | None) -> Size:
+    """Return how long the call is: the answer is as long as both the rule and the host allow."""
+    longest = rule.limits.max_output_tokens if rule else 0
+    asked = longest if signals.answer_tokens is None else signals.answer_tokens
+    return Size(prompt_tokens=signals.prompt_tokens, answer_tokens=min(asked, longest))
 
 
 def _unseen(pool: Pool, seen: set[str]) -> tuple[PoolTarget, ...]:

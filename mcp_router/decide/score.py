@@ -24,8 +24,16 @@ class Ranking:
     rejections: tuple[Rejection, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How long a call is: its prompt as estimated, and the longest answer that it may get."""
+
+    prompt_tokens: int
+    answer_tokens: int
+
+
 def rank(
-    pool: Pool, facts: Mapping[str, TargetFacts], *, prompt_tokens: int, limits: ChainLimits
+    pool: Pool, facts: Mapping[str, TargetFacts], *, size: Size, limits: ChainLimits
 ) -> Ranking:
     """Return the pool's targets by its strategy, those that may not serve the call apart.
 
@@ -39,7 +47,7 @@ def rank(
 
     for target in pool.targets:
         known = facts.get(target.target)
-        reason = _refusal(known, pool, prompt_tokens, limits)
+        reason = _refusal(known, pool, size, limits)
 
         if known is not None and reason is None:
             fit.append((target, known))
@@ -48,15 +56,16 @@ def rank(
                 Rejection(target=target.target, pool=pool.name, reason=reason or _NOT_CONFIGURED)
             )
 
-    scored = zip(fit, _factors(pool.strategy, fit), strict=True)
-    candidates = [_candidate(pool, one, known, factors) for (one, known), factors in scored]
+    costs = [_cost(known, size) for _, known in fit]
+    scored = zip(fit, costs, _factors(pool.strategy, fit, costs), strict=True)
+    candidates = [
+        _candidate(pool, one, known, cost, factors) for (one, known), cost, factors in scored
+    ]
     candidates.sort(key=lambda candidate: -candidate.score)  # stable: equals stay as listed
     return Ranking(candidates=tuple(candidates), rejections=tuple(rejections))
 
 
-def _refusal(
-    known: TargetFacts | None, pool: Pool, prompt_tokens: int, limits: ChainLimits
-) -> str | None:
+def _refusal(known: TargetFacts | None, pool: Pool, size: Size, limits: ChainLimits) -> str | None:
     """Return why the target may not serve the call, to be read after "because"; None if it may."""
     if known is None:
         return _NOT_CONFIGURED
@@ -64,19 +73,23 @@ def _refusal(
     if known.kind is not pool.kind:
         return f"router.yaml has a {known.kind} of that name, and the pool asks for a {pool.kind}"
 
-    needed = prompt_tokens + limits.max_output_tokens
+    needed = size.prompt_tokens + size.answer_tokens
 
     if known.context_tokens is not None and needed > known.context_tokens:
         return (
             f"prompt and answer need about {needed:,} tokens, and it takes {known.context_tokens:,}"
         )
 
-    if known.estimated_microusd is None:
+    cost_microusd = known.cost_microusd(
+        prompt_tokens=size.prompt_tokens, answer_tokens=size.answer_tokens
+    )
+
+    if cost_microusd is None:
         return "nobody knows its price; router.yaml can give it one"
 
-    if known.estimated_microusd > limits.budget_microusd:
+    if cost_microusd > limits.budget_microusd:
         return (
-            f"it would cost about {format_usd(known.estimated_microusd)}, more than the rule's "
+            f"it would cost about {format_usd(cost_microusd)}, more than the rule's "
             f"budget of {format_usd(limits.budget_microusd)}"
         )
 
@@ -84,7 +97,7 @@ def _refusal(
 
 
 def _factors(
-    strategy: PoolStrategy, fit: Sequence[tuple[PoolTarget, TargetFacts]]
+    strategy: PoolStrategy, fit: Sequence[tuple[PoolTarget, TargetFacts]], costs: Sequence[int]
 ) -> list[tuple[Factor, ...]]:
     """Return the factors of each target's score, in the given order."""
     match strategy:
@@ -93,28 +106,29 @@ def _factors(
             return [(Factor(name=ORDER, value=place, weight=1.0),) for place in places]
         case PoolStrategy.COST_OPTIMIZED:
             weights = (1.0, 0.0)
-        case PoolStrategy.BALANCED:
+        case PoolStrategy.BALANCED | PoolStrategy.LATENCY_OPTIMIZED:
             weights = (0.5, 0.5)
         case PoolStrategy.QUALITY_FIRST:
             weights = (0.0, 1.0)
         case _:
             assert_never(strategy)
 
-    costs = _stretched([-_cost(known) for _, known in fit])
+    cheapness = _stretched([-cost for cost in costs])
     qualities = _stretched([target.quality for target, _ in fit])
     return [
         (
             Factor(name=COST, value=cost, weight=weights[0]),
             Factor(name=QUALITY, value=quality, weight=weights[1]),
         )
-        for cost, quality in zip(costs, qualities, strict=True)
+        for cost, quality in zip(cheapness, qualities, strict=True)
     ]
 
 
-def _cost(known: TargetFacts) -> int:
+def _cost(known: TargetFacts, size: Size) -> int:
     """Return the price of a target that may serve the call: one without a price may not."""
-    assert known.estimated_microusd is not None
-    return known.estimated_microusd
+    cost = known.cost_microusd(prompt_tokens=size.prompt_tokens, answer_tokens=size.answer_tokens)
+    assert cost is not None
+    return cost
 
 
 def _stretched(values: Sequence[float]) -> list[float]:
@@ -132,7 +146,7 @@ def _stretched(values: Sequence[float]) -> list[float]:
 
 
 def _candidate(
-    pool: Pool, one: PoolTarget, known: TargetFacts, factors: tuple[Factor, ...]
+    pool: Pool, one: PoolTarget, known: TargetFacts, cost: int, factors: tuple[Factor, ...]
 ) -> Candidate:
     """Return the target with its score, the sum of its factors by their weights."""
     return Candidate(
@@ -142,5 +156,5 @@ def _candidate(
         family=known.family,
         score=round(sum(factor.value * factor.weight for factor in factors), _DECIMALS),
         factors=factors,
-        estimated_microusd=_cost(known),
+        estimated_microusd=cost,
     )

@@ -42,6 +42,9 @@ _REASONS = {
     Reason.GARBLED: "sent an answer that made no sense",
     Reason.REDIRECTED: "sent us elsewhere, where we do not follow",
     Reason.CANCELLED: "was still at work when the host went away",
+    Reason.BREAKER_OPEN: "was not asked, for it had failed too often just before",
+    Reason.CHECKS_FAILED: "answered, but not in the form that the policy asks for",
+    Reason.INCOMPLETE: "broke off in the middle of its answer",
     Reason.OVER_BUDGET: "was not asked, for the rest of the budget did not cover it",
 }
 

@@ -32,7 +32,18 @@ class Reason(StrEnum):
     GARBLED = "garbled"
     REDIRECTED = "redirected"
     OVER_BUDGET = "over_budget"
+    BREAKER_OPEN = "breaker_open"  # its circuit breaker lets nothing through now
+    CHECKS_FAILED = "checks_failed"  # it answered, and the answer broke the policy's format checks
+    INCOMPLETE = "incomplete"  # its stream broke after text had been handed on
     CANCELLED = "cancelled"  # the host went away while the target was at work
+
+
+class Purpose(StrEnum):
+    """What an attempt was for."""
+
+    ANSWER = "answer"
+    ADVICE = "advice"  # a stronger model's judgement of the first answer
+    FINISH = "finish"  # the first model again, with that advice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +58,5 @@ class Attempt:
     status: int | None = None
     usage: Usage | None = None
     model: str | None = None
+    purpose: Purpose = Purpose.ANSWER
+    failed_checks: tuple[str, ...] = ()  # by name, never what the answer said

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from mcp_router.domain.budget import UNSPENT, SpendView
+from mcp_router.domain.learning import Choice
+from mcp_router.domain.rollout import Arm
 from mcp_router.domain.signals import Signals
+from mcp_router.domain.target import TargetFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +20,11 @@ class Factor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A target that may serve the call, best first in a decision."""
+    """A target that may serve the call, best first in a decision.
+
+    `propensity` is the exact probability with which it would have been chosen as the first one;
+    None where nothing was drawn.
+    """
 
     target: str
     pool: str
@@ -25,6 +33,7 @@ class Candidate:
     score: float
     factors: tuple[Factor, ...]
     estimated_microusd: int
+    propensity: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +58,11 @@ class ChainLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The answer of a policy to one call's signals."""
+    """The answer of a policy to one call's signals, with all that it was made of.
+
+    `facts` and `spend` are what was known at that moment: with them the decision can be made
+    again, by this version of the policy or by another one.
+    """
 
     policy: str  # name@version
     policy_digest: str
@@ -60,3 +73,7 @@ class Decision:
     candidates: tuple[Candidate, ...]
     rejections: tuple[Rejection, ...]
     limits: ChainLimits
+    arm: Arm | None = None  # of a rollout; None where the call named its version
+    choice: Choice | None = None
+    facts: tuple[TargetFacts, ...] = ()
+    spend: SpendView = UNSPENT

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from mcp_router.domain.attempt import Attempt
+from mcp_router.domain.budget import Balance
 from mcp_router.domain.decision import Decision
+from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
+from mcp_router.domain.rollout import PolicyEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,10 @@ class ModelAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """Everything an auditor may ask of one call; `outcome` is `ok`, an action's, or `error`."""
+    """Everything an auditor may ask of one call, or of one change of a policy.
+
+    `outcome` is `ok`, `escalated`, `incomplete`, `cancelled`, `error`, or an action's.
+    """
 
     decision_id: str
     at_ms: int
@@ -40,6 +46,12 @@ class Record:
     answer: ModelAnswer | None = None
     action_id: str | None = None
     error_code: str | None = None
+    cache: CacheUse | None = None
+    budgets: tuple[Balance, ...] = ()  # as they stood after the call
+    confidence: AnswerConfidence | None = None
+    advice: Advice | None = None
+    escalation: str | None = None  # why a person has to take over
+    event: PolicyEvent | None = None  # a change of a policy, which is no call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The facts about a call that a rule may ask for."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,9 +12,30 @@ class Intent:
     confidence: float
 
 
+class SignalSource(StrEnum):
+    """Who says so."""
+
+    CALLER = "caller"  # an argument of the call
+    TOKEN = "token"  # noqa: S105 - the caller's credentials, not one of them
+    TEXT = "text"  # read from what the customer wrote
+    REQUEST = "request"  # counted in the request
+    BOOKS = "books"  # the router's own: cache, budgets, clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalOrigin:
+    """Where one signal comes from; a signal that is not listed has its neutral default."""
+
+    signal: str
+    source: SignalSource
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """One call, as a policy sees it; everything a caller did not say has a neutral default."""
+    """One call, as a policy sees it; everything a caller did not say has a neutral default.
+
+    Names in tuples are sorted and stand once. Shares and confidences go from 0 to 1.
+    """
 
     tool: str
     tenant: str
@@ -21,6 +43,19 @@ class Signals:
     customer_tier: str | None = None
     locale: str | None = None
     channel: str | None = None
-    prompt_tokens: int = 0
+    prompt_tokens: int = 0  # estimated
+    answer_tokens: int | None = None  # the longest answer that is asked for
     tools_offered: int = 0
-    turns: int = 0
+    tools_required: bool = False  # whether the answer must be a call of a tool
+    turns: int = 0  # messages of user and assistant
+    retrieval_confidence: float | None = None
+    safety_flags: tuple[str, ...] = ()
+    sensitive_topics: tuple[str, ...] = ()
+    pii_kinds: tuple[str, ...] = ()
+    ticket_status: str | None = None
+    ticket_priority: str | None = None
+    complexity: float = 0.0
+    cache_similarity: float | None = None  # of the nearest kept answer; None where there is none
+    deadline_s: float | None = None  # until the caller gives up
+    ticket_spend_microusd: int = 0
+    sources: tuple[SignalOrigin, ...] = ()

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mcp_router.decide.decide import decide
-from mcp_router.decide.match import match_rule
 from mcp_router.domain.call import Call
 from mcp_router.domain.completion import CompletionRequest
 from mcp_router.domain.decision import Decision
@@ -59,10 +58,7 @@ class Judge:
             prompt_tokens=tokens,
             intents=indexed.intents,
         )
-        rule = match_rule(indexed.policy.rules, signals)
-        longest = rule.limits.max_output_tokens if rule else 0
-        length = min(request.max_output_tokens, longest)
-        return decide(indexed.policy, signals, self._targets.model_facts(tokens, length))
+        return decide(indexed.policy, signals, self._targets.model_facts(tokens))
 
     def desk(self, call: Call) -> Decision:
         """Return where a call to a desk goes."""

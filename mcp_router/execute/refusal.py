@@ -80,6 +80,9 @@ def public_failure(failure: SendFailed, target: str) -> RouterError:
             | Reason.SERVER_ERROR
             | Reason.GARBLED
             | Reason.CANCELLED
+            | Reason.BREAKER_OPEN
+            | Reason.CHECKS_FAILED
+            | Reason.INCOMPLETE
         ):
             return DeskUnavailable(f"{target} cannot be reached now.")
         case _:

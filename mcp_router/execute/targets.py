@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from mcp_router.domain.action import Precondition, Ref, Strategy
-from mcp_router.domain.completion import Completion, CompletionRequest, Usage
-from mcp_router.domain.target import ModelTarget, TargetFacts, TargetKind
+from mcp_router.domain.completion import Completion, CompletionRequest, Emit, Usage
+from mcp_router.domain.target import ModelTarget, Price, TargetFacts, TargetKind
 from mcp_router.domain.ticket import CrmCase, Customer, CustomerQuery, TicketPage, TicketView
 from mcp_router.domain.write import DeskWrite
 
@@ -18,6 +18,15 @@ class Provider(Protocol):
         self, model: ModelTarget, request: CompletionRequest, *, timeout_s: float
     ) -> Completion:
         """Return the model's whole answer within `timeout_s`."""
+
+    async def stream(
+        self, model: ModelTarget, request: CompletionRequest, *, timeout_s: float, emit: Emit
+    ) -> Completion:
+        """Emit the answer's text as it comes and return the answer within `timeout_s`.
+
+        SendFailed comes only while nothing was emitted; an answer that breaks off later is
+        returned as far as it came, and its finish reason says that it is incomplete.
+        """
 
     async def check(self, *, timeout_s: float) -> str:
         """Return one line that says the provider is reached and accepts our key."""
@@ -34,6 +43,9 @@ class Prices(Protocol):
 
     def cost(self, model: ModelTarget, usage: Usage) -> int | None:
         """Return what the usage costs, or None where no price is known."""
+
+    def price(self, model: ModelTarget, prompt_tokens: int) -> Price | None:
+        """Return the price of a call with a prompt of that length, or None where none is known."""
 
 
 class Desk(Protocol):
@@ -104,17 +116,19 @@ class Targets:
     desks: Mapping[str, Desk]
     prices: Prices
 
-    def model_facts(self, prompt_tokens: int, max_output_tokens: int) -> dict[str, TargetFacts]:
-        """Return what a decision may know of each model, priced for a call of that size."""
-        usage = Usage(input_tokens=prompt_tokens, output_tokens=max_output_tokens)
+    def model_facts(self, prompt_tokens: int) -> dict[str, TargetFacts]:
+        """Return what a decision may know of each model for a prompt of that length."""
         return {
             model.name: TargetFacts(
                 name=model.name,
                 kind=TargetKind.MODEL,
                 provider=model.provider,
                 family=model.family,
-                estimated_microusd=self.prices.cost(model, usage),
+                price=self.prices.price(model, prompt_tokens),
                 context_tokens=model.context_tokens,
+                residency=model.residency,
+                retention_days=model.retention_days,
+                capabilities=model.capabilities,
             )
             for model in self.models.values()
         }

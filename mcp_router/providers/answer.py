@@ -27,7 +27,7 @@ def garbled(what: str) -> SendFailed:
     )
 
 
-def parse(body: bytes) -> JsonObject:
+def parse(body: bytes | str) -> JsonObject:
     """Return the JSON object that `body` holds.
 
     Raises:

@@ -14,7 +14,7 @@ from genai_prices.types import ModelInfo, ModelPrice
 
 from mcp_router.clock import Clock
 from mcp_router.domain.completion import Usage
-from mcp_router.domain.target import ModelTarget
+from mcp_router.domain.target import ModelTarget, Price
 from mcp_router.providers.rates import Rates, listed_rates, own_rates
 from mcp_router.settings import ProviderKind, ProviderSettings
 
@@ -64,6 +64,11 @@ class PriceBook:
             return None
 
         return entry.rates(self._clock.now_ms() if at_ms is None else at_ms).cost(usage)
+
+    def price(self, model: ModelTarget, prompt_tokens: int) -> Price | None:
+        """Return what a call with a prompt of that length costs now; None where nobody knows."""
+        entry = self._entry(model)
+        return None if entry is None else entry.rates(self._clock.now_ms()).price(prompt_tokens)
 
     def _entry(self, model: ModelTarget) -> "_Entry | None":
         if model not in self._entries:

@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, Decimal
 from genai_prices.types import ModelPrice, TieredPrices
 
 from mcp_router.domain.completion import Usage
-from mcp_router.domain.target import Price
+from mcp_router.domain.target import MILLION, Price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +52,27 @@ class Rates:
         return int(total.to_integral_value(rounding=ROUND_CEILING))
 
 
+    def price(self, prompt_tokens: int) -> Price:
+        """Return the rates for a prompt of that length, each rounded up to a whole micro-dollar.
+
+        They are per million tokens, so that no list price is changed by the rounding.
+        """
+        return Price(
+            input=_per_million(self.input.at(prompt_tokens)),
+            output=_per_million(self.output.at(prompt_tokens)),
+        )
+
+
+def _per_million(rate: Decimal) -> int:
+    return int((rate * MILLION).to_integral_value(rounding=ROUND_CEILING))
+
+
 def own_rates(price: Price) -> Rates:
     """Return the rates of a price from router.yaml, which knows no discount for the cache."""
-    tokens = 1_000_000
-    paid = Rate(base=Decimal(price.input) / tokens)
+    paid = Rate(base=Decimal(price.input) / MILLION)
     return Rates(
         input=paid,
-        output=Rate(base=Decimal(price.output) / tokens),
+        output=Rate(base=Decimal(price.output) / MILLION),
         cache_read=paid,
         cache_write=paid,
     )

@@ -27,5 +27,14 @@ def estimate_tokens(request: CompletionRequest) -> int:
     return -(-size // _BYTES_PER_TOKEN) + frames
 
 
+def text_tokens(text: str) -> int:
+    """Return about how many tokens a model wrote to say `text`, rounded up.
+
+    >>> text_tokens("It is open.")
+    3
+    """
+    return -(-_bytes(text) // _BYTES_PER_TOKEN)
+
+
 def _bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode(errors="replace"))

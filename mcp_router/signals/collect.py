@@ -45,6 +45,7 @@ def collect(
         locale=_said(facts.locale),
         channel=_said(facts.channel),
         prompt_tokens=prompt_tokens,
+        answer_tokens=request.max_output_tokens,
         tools_offered=len(request.tools),
         turns=len(turns),
     )

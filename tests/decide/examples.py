@@ -3,7 +3,7 @@
 from mcp_router.domain.decision import ChainLimits, Decision
 from mcp_router.domain.policy import Condition, Policy, Pool, PoolStrategy, PoolTarget, Rule
 from mcp_router.domain.signals import Intent, Signals
-from mcp_router.domain.target import TargetFacts, TargetKind
+from mcp_router.domain.target import Price, TargetFacts, TargetKind
 
 LIMITS = ChainLimits(
     deadline_s=30.0,
@@ -34,7 +34,7 @@ def model(name: str, cost: int = 1_000, context: int | None = None) -> TargetFac
         kind=TargetKind.MODEL,
         provider=provider,
         family=family or provider,
-        estimated_microusd=cost,
+        price=Price(input=cost * 1_000, output=0),  # for the 1,000 tokens of COMPLETION
         context_tokens=context,
     )
 

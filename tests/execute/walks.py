@@ -13,7 +13,7 @@ from mcp_router.domain.decision import ChainLimits
 from mcp_router.domain.effect import Effect
 from mcp_router.domain.policy import Condition, Policy, PoolStrategy, Rule
 from mcp_router.domain.record import Record
-from mcp_router.domain.target import ModelTarget, TargetKind
+from mcp_router.domain.target import MILLION, ModelTarget, Price, TargetKind
 from mcp_router.errors import SendFailed
 from mcp_router.execute.judge import Judge
 from mcp_router.execute.targets import Targets
@@ -48,6 +48,9 @@ class FlatPrices:
 
     def cost(self, model: ModelTarget, usage: Usage) -> int | None:
         return usage.input_tokens + usage.output_tokens
+
+    def price(self, model: ModelTarget, prompt_tokens: int) -> Price | None:
+        return Price(input=MILLION, output=MILLION)
 
 
 def completion(text: str = "Hello.", *, tokens: int = 7) -> Completion:
