@@ -33,7 +33,7 @@ from mcp_router.settings import (
     TokenSettings,
     ZendeskSettings,
 )
-from mcp_router.storage.owner import this_process
+from mcp_router.storage.owner import Host, this_process
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.store import Store, open_store
 from mcp_router.telemetry.metrics import Metrics
@@ -53,12 +53,13 @@ class Instruments:
     """What a proof puts between the router and its edges: by default nothing.
 
     `store` and `desk` return what stands in for the ledger's store and for each desk, `provider`
-    opens each provider of models, and `database` each SQLite file.
+    opens each provider of models, and `database` each SQLite file on `host`.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     busy_timeout_ms: int = BUSY_TIMEOUT_MS
     database: type[Database] = Database
+    host: Host | None = None
     provider: Callable[[ProviderSettings], Provider] = open_provider
     store: Callable[[ActionStore], ActionStore] = _as_it_is
     records: Callable[[RecordStore], RecordStore] = _as_it_is
@@ -102,6 +103,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             settings.storage,
             busy_timeout_ms=instruments.busy_timeout_ms,
             database=instruments.database,
+            host=instruments.host,
         )
         stack.push_async_callback(store.aclose)
         targets = await open_targets(settings, clock, stack, opening=instruments.provider)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from mcp_router.errors import InvalidSettings
-from mcp_router.storage.owner import ThisHost
+from mcp_router.storage.owner import Host, ThisHost
 from mcp_router.storage.postgres.extra import require_extra
 from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.storage.sqlite.archive import Archive as SqliteArchive
@@ -47,12 +47,13 @@ def open_store(
     *,
     busy_timeout_ms: int = BUSY_TIMEOUT_MS,
     database: type[Database] = Database,
+    host: Host | None = None,
 ) -> Store:
     """Open the database of a storage URL for a server, inside the event loop that will use it.
 
     `busy_timeout_ms` is how long a call waits for another process that holds a SQLite file, which
-    `database` opens. A PostgreSQL database is connected to when it is first used, and again after
-    a loss.
+    `database` opens on `host` (by default this machine). A PostgreSQL database is connected to
+    when it is first used, and again after a loss.
 
     Raises:
         InvalidSettings: the URL names no kind of store that is supported, or its driver is missing.
@@ -70,7 +71,7 @@ def open_store(
     return Store(
         place=f"the SQLite file {path}",
         database=opened,
-        actions=ActionTable(opened, ThisHost()),
+        actions=ActionTable(opened, host or ThisHost()),
         decisions=DecisionTable(opened),
         closing=close,
     )

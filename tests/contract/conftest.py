@@ -8,10 +8,10 @@ import pytest
 
 from mcp_router.audit.log import RecordStore
 from mcp_router.ledger.ledger import ActionStore
-from tests.contract.opened import Opened, memory, postgres, sqlite
+from tests.contract.opened import Opened, inline, memory, postgres, sqlite
 
 
-@pytest.fixture(params=[memory, sqlite, postgres], ids=lambda kind: str(kind.__name__))
+@pytest.fixture(params=[memory, inline, sqlite, postgres], ids=lambda kind: str(kind.__name__))
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opened]:
     opening: Callable[[Path], AbstractAsyncContextManager[Opened]] = request.param
 

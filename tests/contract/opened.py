@@ -15,6 +15,7 @@ from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.store import open_store
 from mcp_router.testing.clock import ManualClock
+from mcp_router.testing.inline_database import InlineDatabase
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.storage.hosts import ManualHost
 from tests.storage.postgres.clock import ServerClock
@@ -38,13 +39,25 @@ async def memory(folder: Path) -> AsyncIterator[Opened]:
 
 @asynccontextmanager
 async def sqlite(folder: Path) -> AsyncIterator[Opened]:
-    host, database = ManualHost(), Database(folder / "router.db")
-    yield Opened(
+    database = Database(folder / "router.db")
+    yield _tables(database)
+    database.close()
+
+
+@asynccontextmanager
+async def inline(folder: Path) -> AsyncIterator[Opened]:
+    database = InlineDatabase(folder / "router.db")
+    yield _tables(database)
+    database.close()
+
+
+def _tables(database: Database) -> Opened:
+    host = ManualHost()
+    return Opened(
         actions=ActionTable(database, host),
         records=DecisionTable(database),
         advance=host.advance,
     )
-    database.close()
 
 
 @asynccontextmanager
