@@ -50,7 +50,7 @@ LISTED = "data"  # where the answer to `listing` keeps the models
 # model" (platform.claude.com/docs, "Migrating to Claude Opus 4.7", 2026-11).
 _NO_TEMPERATURE = re.compile(r"claude-(?!2|3|(?:opus|sonnet|haiku)-4(?!-[7-9](?:\D|$)))")
 _HOTTEST = 1.0  # the highest temperature that Anthropic takes; the others take up to 2
-_FINISH = {
+FINISH = {
     "end_turn": FinishReason.STOP,
     "stop_sequence": FinishReason.STOP,
     "max_tokens": FinishReason.LENGTH,
@@ -68,26 +68,16 @@ def encode(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> W
     Raises:
         InvalidArguments: a tool message names no call, or a tool has no usable schema.
     """
-    body: dict[str, JsonValue] = {
-        "model": model.model,
-        "max_tokens": request.max_output_tokens,
-        "messages": [
-            {"role": "assistant" if by_model else "user", "content": blocks}
-            for by_model, blocks in merged(spoken(request), _blocks)
-        ],
-    }
-    system = system_text(request)
+    return _post(_body(model, request), api_key)
 
-    if system:
-        body["system"] = system
 
-    if request.temperature is not None and not _NO_TEMPERATURE.match(model.model):
-        body["temperature"] = min(request.temperature, _HOTTEST)
+def encode_stream(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> WireRequest:
+    """Return the request for the same completion as events.
 
-    if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
-
-    return WireRequest(path="/v1/messages", headers=_headers(api_key), body=json_body(body))
+    Raises:
+        InvalidArguments: as `encode`.
+    """
+    return _post({**_body(model, request), "stream": True}, api_key)
 
 
 def decode(body: bytes) -> Completion:
@@ -111,12 +101,12 @@ def decode(body: bytes) -> Completion:
         for kind, block in zip(kinds, blocks, strict=True)
         if kind == "text"
     )
-    stopped = _FINISH.get(optional_text(answer, "stop_reason"), FinishReason.OTHER)
+    stopped = FINISH.get(optional_text(answer, "stop_reason"), FinishReason.OTHER)
     return Completion(
         text="".join(texts),
         tool_calls=calls,
         finish_reason=settle(stopped, calls),
-        usage=_usage(child(answer, "usage")),
+        usage=read_usage(child(answer, "usage")),
         model=text(answer, "model"),
     )
 
@@ -126,6 +116,33 @@ def listing(api_key: Secret) -> WireRequest:
     return WireRequest(
         method="GET", path="/v1/models?limit=1000", headers=_headers(api_key), body=b""
     )
+
+
+def _body(model: ModelTarget, request: CompletionRequest) -> dict[str, JsonValue]:
+    body: dict[str, JsonValue] = {
+        "model": model.model,
+        "max_tokens": request.max_output_tokens,
+        "messages": [
+            {"role": "assistant" if by_model else "user", "content": blocks}
+            for by_model, blocks in merged(spoken(request), _blocks)
+        ],
+    }
+    system = system_text(request)
+
+    if system:
+        body["system"] = system
+
+    if request.temperature is not None and not _NO_TEMPERATURE.match(model.model):
+        body["temperature"] = min(request.temperature, _HOTTEST)
+
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+
+    return body
+
+
+def _post(body: JsonObject, api_key: Secret) -> WireRequest:
+    return WireRequest(path="/v1/messages", headers=_headers(api_key), body=json_body(body))
 
 
 def _headers(api_key: Secret) -> tuple[tuple[str, str], ...]:
@@ -164,7 +181,7 @@ def _call(block: JsonObject) -> ToolCall:
     )
 
 
-def _usage(usage: JsonObject) -> Usage:
+def read_usage(usage: JsonObject) -> Usage:
     """Read what is billed; Anthropic's `input_tokens` leaves the cached ones out, ours does not."""
     read = optional_count(usage, "cache_read_input_tokens")
     written = optional_count(usage, "cache_creation_input_tokens")

@@ -34,7 +34,7 @@ class EventReader:
         self._first = True
         self._name = ""
         self._data: list[str] = []
-        self._held = 0  # bytes of `_data`
+        self._held = 0  # the length of `_data`, joined
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Yield the events that `chunk` completes; one without an empty line after it never is.
@@ -86,6 +86,6 @@ class EventReader:
 
         if name == "data":
             self._data.append(value)
-            self._held += len(value)
+            self._held += len(value) + 1
         elif name == "event":
             self._name = value

@@ -56,7 +56,7 @@ _UNSIGNED = "skip_thought_signature_validator"
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_-]")  # Anthropic takes no other character
 _ORIGIN = 24  # OpenAI takes ids of up to 40 characters, in a conversation that moves on to it
 
-_FINISH = {
+FINISH = {
     "STOP": FinishReason.STOP,
     "MAX_TOKENS": FinishReason.LENGTH,
     "SAFETY": FinishReason.CONTENT_FILTER,
@@ -73,6 +73,75 @@ def encode(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> W
     Raises:
         InvalidArguments: a tool message answers no earlier call, or a tool has no usable schema.
     """
+    return _post(model, "generateContent", _body(request), api_key)
+
+
+def encode_stream(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> WireRequest:
+    """Return the request for the same completion as events.
+
+    Raises:
+        InvalidArguments: as `encode`.
+    """
+    # Without `alt` Google streams one JSON list instead of events.
+    return _post(model, "streamGenerateContent?alt=sse", _body(request), api_key)
+
+
+def decode(body: bytes) -> Completion:
+    """Return the completion that an answer holds; thoughts are left out, but their tokens count.
+
+    `model` is "" when the answer names none. A prompt that was blocked gives an empty text with
+    `content_filter`. Tool calls without an id get one from the answer's id and their place.
+
+    Raises:
+        SendFailed: the answer is not what the format says (unknown, garbled).
+    """
+    answer = parse(body)
+    candidates = children(answer, "candidates")
+
+    if not candidates:
+        return _blocked(answer)
+
+    parts = read_parts(candidates[0])
+    calls = tuple(
+        read_call(answer, part, place)
+        for place, part in enumerate(part for part in parts if "functionCall" in part)
+    )
+    stopped = FINISH.get(optional_text(candidates[0], "finishReason"), FinishReason.OTHER)
+    return Completion(
+        text="".join(optional_text(part, "text") for part in parts),
+        tool_calls=calls,
+        finish_reason=settle(stopped, calls),
+        usage=read_usage(child(answer, "usageMetadata")),
+        model=optional_text(answer, "modelVersion"),
+    )
+
+
+def read_parts(candidate: JsonObject) -> tuple[JsonObject, ...]:
+    """Return what a candidate says and calls, without its thoughts."""
+    content = child(candidate, "content") if candidate.get("content") else {}
+    return tuple(part for part in children(content, "parts") if part.get("thought") is not True)
+
+
+def read_call(answer: JsonObject, part: JsonObject, place: int) -> ToolCall:
+    """Return the call of a part; without an id it gets one from the answer's and its place."""
+    call = child(part, "functionCall")
+    origin = _NOT_IN_IDS.sub("", optional_text(answer, "responseId"))[:_ORIGIN]
+    otherwise = f"call_{origin}_{place}" if origin else f"call_{place}"
+    return ToolCall(
+        id=optional_text(call, "id") or otherwise,
+        name=text(call, "name"),
+        arguments_json=arguments_text(call, "args"),
+    )
+
+
+def listing(api_key: Secret) -> WireRequest:
+    """Return the request that lists the models this key may use, as many as one page holds."""
+    return WireRequest(
+        method="GET", path="/v1beta/models?pageSize=1000", headers=_headers(api_key), body=b""
+    )
+
+
+def _body(request: CompletionRequest) -> JsonObject:
     names: dict[str, str] = {}
     limits: dict[str, JsonValue] = {"maxOutputTokens": request.max_output_tokens}
 
@@ -94,51 +163,16 @@ def encode(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> W
     if request.tools:
         body["tools"] = [{"functionDeclarations": [_tool(tool) for tool in request.tools]}]
 
+    return body
+
+
+def _post(model: ModelTarget, method: str, body: JsonObject, api_key: Secret) -> WireRequest:
     # Google's own listing writes `models/…`, so both spellings turn up in configurations.
     name = quote(model.model.removeprefix("models/"), safe="")
     return WireRequest(
-        path=f"/v1beta/models/{name}:generateContent",
+        path=f"/v1beta/models/{name}:{method}",
         headers=_headers(api_key),
         body=json_body(body),
-    )
-
-
-def decode(body: bytes) -> Completion:
-    """Return the completion that an answer holds; thoughts are left out, but their tokens count.
-
-    `model` is "" when the answer names none. A prompt that was blocked gives an empty text with
-    `content_filter`. Tool calls without an id get one from the answer's id and their place.
-
-    Raises:
-        SendFailed: the answer is not what the format says (unknown, garbled).
-    """
-    answer = parse(body)
-    candidates = children(answer, "candidates")
-
-    if not candidates:
-        return _blocked(answer)
-
-    content = child(candidates[0], "content") if candidates[0].get("content") else {}
-    parts = [part for part in children(content, "parts") if part.get("thought") is not True]
-    origin = _NOT_IN_IDS.sub("", optional_text(answer, "responseId"))[:_ORIGIN]
-    calls = tuple(
-        _call(child(part, "functionCall"), f"call_{origin}_{place}" if origin else f"call_{place}")
-        for place, part in enumerate(part for part in parts if "functionCall" in part)
-    )
-    stopped = _FINISH.get(optional_text(candidates[0], "finishReason"), FinishReason.OTHER)
-    return Completion(
-        text="".join(optional_text(part, "text") for part in parts),
-        tool_calls=calls,
-        finish_reason=settle(stopped, calls),
-        usage=_usage(child(answer, "usageMetadata")),
-        model=optional_text(answer, "modelVersion"),
-    )
-
-
-def listing(api_key: Secret) -> WireRequest:
-    """Return the request that lists the models this key may use, as many as one page holds."""
-    return WireRequest(
-        method="GET", path="/v1beta/models?pageSize=1000", headers=_headers(api_key), body=b""
     )
 
 
@@ -178,14 +212,6 @@ def _tool(tool: ToolSpec) -> JsonObject:
     }
 
 
-def _call(call: JsonObject, otherwise: str) -> ToolCall:
-    return ToolCall(
-        id=optional_text(call, "id") or otherwise,
-        name=text(call, "name"),
-        arguments_json=arguments_text(call, "args"),
-    )
-
-
 def _blocked(answer: JsonObject) -> Completion:
     """Read an answer without candidates, which is right only where the prompt was blocked."""
     if not answer.get("promptFeedback"):
@@ -196,12 +222,12 @@ def _blocked(answer: JsonObject) -> Completion:
         text="",
         tool_calls=(),
         finish_reason=FinishReason.CONTENT_FILTER,
-        usage=_usage(child(answer, "usageMetadata")),
+        usage=read_usage(child(answer, "usageMetadata")),
         model=optional_text(answer, "modelVersion"),
     )
 
 
-def _usage(usage: JsonObject) -> Usage:
+def read_usage(usage: JsonObject) -> Usage:
     """Read what is billed: prompts of tools as input, thoughts as output.
 
     `promptTokenCount` includes the cached tokens; counts that are zero are left out.

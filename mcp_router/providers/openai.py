@@ -40,7 +40,7 @@ LISTED = "data"  # where the answer to `listing` keeps the models
 # all but the chat and the open models (platform.openai.com/docs/guides/latest-model, 2026-11).
 _NO_TEMPERATURE = re.compile(r"(?:^|/)(?:o\d|gpt-(?!3|4|oss|.*chat))")
 
-_FINISH = {
+FINISH = {
     "stop": FinishReason.STOP,
     "length": FinishReason.LENGTH,
     "tool_calls": FinishReason.TOOL_CALLS,
@@ -54,21 +54,18 @@ def encode(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> W
     Raises:
         InvalidArguments: a tool message names no call, or a tool has no usable schema.
     """
-    system = system_text(request)
-    opening: list[JsonValue] = [{"role": "system", "content": system}] if system else []
-    body: dict[str, JsonValue] = {
-        "model": model.model,
-        "messages": [*opening, *(_message(message) for message in spoken(request))],
-        "max_completion_tokens": request.max_output_tokens,
-    }
+    return _post(_body(model, request), api_key)
 
-    if request.temperature is not None and not _NO_TEMPERATURE.search(model.model):
-        body["temperature"] = request.temperature
 
-    if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
+def encode_stream(model: ModelTarget, request: CompletionRequest, api_key: Secret) -> WireRequest:
+    """Return the request for the same completion as events; without asking no usage comes.
 
-    return WireRequest(path="/chat/completions", headers=_headers(api_key), body=json_body(body))
+    Raises:
+        InvalidArguments: as `encode`.
+    """
+    options: JsonValue = {"include_usage": True}
+    body = {**_body(model, request), "stream": True, "stream_options": options}
+    return _post(body, api_key)
 
 
 def decode(body: bytes) -> Completion:
@@ -88,12 +85,12 @@ def decode(body: bytes) -> Completion:
     message = child(choices[0], "message")
     calls = tuple(_call(item) for item in children(message, "tool_calls"))
     refusal = optional_text(message, "refusal")
-    stopped = _FINISH.get(optional_text(choices[0], "finish_reason"), FinishReason.OTHER)
+    stopped = FINISH.get(optional_text(choices[0], "finish_reason"), FinishReason.OTHER)
     return Completion(
         text=optional_text(message, "content") or refusal,
         tool_calls=calls,
         finish_reason=FinishReason.CONTENT_FILTER if refusal else settle(stopped, calls),
-        usage=_usage(child(answer, "usage")),
+        usage=read_usage(child(answer, "usage")),
         model=text(answer, "model"),
     )
 
@@ -101,6 +98,28 @@ def decode(body: bytes) -> Completion:
 def listing(api_key: Secret) -> WireRequest:
     """Return the request that lists the models this key may use."""
     return WireRequest(method="GET", path="/models", headers=_headers(api_key), body=b"")
+
+
+def _body(model: ModelTarget, request: CompletionRequest) -> dict[str, JsonValue]:
+    system = system_text(request)
+    opening: list[JsonValue] = [{"role": "system", "content": system}] if system else []
+    body: dict[str, JsonValue] = {
+        "model": model.model,
+        "messages": [*opening, *(_message(message) for message in spoken(request))],
+        "max_completion_tokens": request.max_output_tokens,
+    }
+
+    if request.temperature is not None and not _NO_TEMPERATURE.search(model.model):
+        body["temperature"] = request.temperature
+
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+
+    return body
+
+
+def _post(body: JsonObject, api_key: Secret) -> WireRequest:
+    return WireRequest(path="/chat/completions", headers=_headers(api_key), body=json_body(body))
 
 
 def _headers(api_key: Secret) -> tuple[tuple[str, str], ...]:
@@ -152,7 +171,7 @@ def _call(item: JsonObject) -> ToolCall:
     )
 
 
-def _usage(usage: JsonObject) -> Usage:
+def read_usage(usage: JsonObject) -> Usage:
     """Read what is billed; `prompt_tokens` includes the cached ones, as ours does."""
     details = child(usage, "prompt_tokens_details") if usage.get("prompt_tokens_details") else {}
     return Usage(

@@ -70,7 +70,7 @@ class StreamDecoder(ABC):
             text="".join(self._texts),
             tool_calls=calls,
             finish_reason=settle(self._stopped, calls),
-            usage=self._usage or self._estimate(request),
+            usage=self._usage or self._estimate(request, calls),
             model=self._model,
         )
 
@@ -80,7 +80,7 @@ class StreamDecoder(ABC):
         Tool calls are left out: half a call is none. A count of the output that came before the
         end may be lower than what was said by then, and is never taken for less than that.
         """
-        estimate = self._estimate(request)
+        estimate = self._estimate(request, ())
         known = self._usage or estimate
         return Completion(
             text="".join(self._texts),
@@ -98,8 +98,8 @@ class StreamDecoder(ABC):
     def _calls(self, stopped: FinishReason) -> tuple[ToolCall, ...]:
         """Return the tool calls of an answer that has come to its end."""
 
-    def _estimate(self, request: CompletionRequest) -> Usage:
+    def _estimate(self, request: CompletionRequest, calls: tuple[ToolCall, ...]) -> Usage:
+        said = [*self._texts, *(call.name + call.arguments_json for call in calls)]
         return Usage(
-            input_tokens=estimate_tokens(request),
-            output_tokens=text_tokens("".join(self._texts)),
+            input_tokens=estimate_tokens(request), output_tokens=text_tokens("".join(said))
         )

@@ -5,9 +5,9 @@ environment changes what happens: no proxy, no certificate file and no netrc is 
 """
 
 import ssl
-from collections.abc import Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -18,11 +18,13 @@ import httpx2
 from mcp_router import __version__
 from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.errors import InvalidSettings, SendFailed
+from mcp_router.providers.events import Event, EventReader
 from mcp_router.providers.refusal import refused
 
 ANSWER_BYTES = 8 * 1024 * 1024  # the longest completion is well below one
 
 _OK = 200  # the only status that any of the three answers with a completion
+_GOODBYE_S = 0.2  # for the end of a stream after its last event, so that the connection is kept
 _EXCERPT_BYTES = 64 * 1024  # of an error's body, which only names a code
 _LIMITS = httpx2.Limits(max_connections=128, max_keepalive_connections=32, keepalive_expiry=30.0)
 _HEADERS = {
@@ -87,42 +89,62 @@ class Wire:
         """
         exchange = _Exchange()
 
-        try:
-            with anyio.fail_after(timeout_s):
-                return await self._ask(request, timeout_s, exchange)
+        with exchange.judged(), anyio.fail_after(timeout_s):
+            response = await self._ask(request, timeout_s, exchange)
 
-        except (TimeoutError, httpx2.TimeoutException) as error:
-            raise exchange.failed(Reason.TIMEOUT) from error
+            async with aclosing(response):
+                return await _whole(response)
 
-        except httpx2.LocalProtocolError:
-            # Without its cause, which quotes the header that cannot be sent: it may be the key.
-            raise SendFailed(
-                "The request holds a header that HTTP cannot carry.",
-                evidence=Evidence.NOT_APPLIED,
-                reason=Reason.REJECTED,
-            ) from None
+    @asynccontextmanager
+    async def stream(
+        self, request: WireRequest, *, timeout_s: float
+    ) -> AsyncGenerator[AsyncIterator[Event]]:
+        """Send `request` once and yield the events of its 200 answer as they come.
 
-        except (httpx2.TransportError, OSError) as error:  # OSError: TLS broken in mid-stream
-            raise exchange.failed(Reason.RESET) from error
+        `timeout_s` limits the whole exchange, what is done with the events included. Leaving early
+        or by an error ends the connection; what else is raised inside passes through untouched.
+
+        Raises:
+            SendFailed: there is no such answer, or it broke off; here and from the events.
+        """
+        exchange = _Exchange()
+        used = False
+
+        with anyio.move_on_after(timeout_s) as limit:
+            with exchange.judged():
+                response = await self._ask(_for_events(request), timeout_s, exchange)
+
+            async with aclosing(response), aclosing(_events(response, exchange)) as events:
+                yield events
+                used = True
+                await _finish(events)
+
+        if limit.cancelled_caught and not used:
+            raise exchange.failed(Reason.TIMEOUT)
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.aclose()
 
-    async def _ask(self, request: WireRequest, timeout_s: float, exchange: "_Exchange") -> bytes:
-        async with self._client.stream(
+    async def _ask(
+        self, request: WireRequest, timeout_s: float, exchange: "_Exchange"
+    ) -> httpx2.Response:
+        """Return a 200 answer whose body is still to come; whoever asks closes it."""
+        built = self._client.build_request(
             request.method,
             self._base_url + request.path,
             headers=list(request.headers),
             content=request.body,
             timeout=timeout_s,
             extensions={"trace": exchange.note},
-        ) as response:
-            exchange.answered(response.status_code, response.headers)
+        )
+        response = await self._client.send(built, stream=True)
+        exchange.answered(response.status_code, response.headers)
 
-            if response.status_code == _OK:
-                return await _whole(response)
+        if response.status_code == _OK:
+            return response
 
+        async with aclosing(response):
             raise refused(response.status_code, response.headers, await _excerpt(response))
 
 
@@ -166,6 +188,30 @@ class _Exchange:
         self._status = status
         self._headers = headers
 
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """Turn what the client raises inside into what it proves.
+
+        Raises:
+            SendFailed: the exchange ended here.
+        """
+        try:
+            yield
+
+        except (TimeoutError, httpx2.TimeoutException) as error:
+            raise self.failed(Reason.TIMEOUT) from error
+
+        except httpx2.LocalProtocolError:
+            # Without its cause, which quotes the header that cannot be sent: it may be the key.
+            raise SendFailed(
+                "The request holds a header that HTTP cannot carry.",
+                evidence=Evidence.NOT_APPLIED,
+                reason=Reason.REJECTED,
+            ) from None
+
+        except (httpx2.TransportError, OSError) as error:  # OSError: TLS broken in mid-stream
+            raise self.failed(Reason.RESET) from error
+
     def failed(self, reason: Reason) -> SendFailed:
         """Return what it means that the exchange ended here, by `reason` once it was sent."""
         if not self._sent:
@@ -185,6 +231,28 @@ class _Exchange:
             reason=reason,
             status=self._status,
         )
+
+
+def _for_events(request: WireRequest) -> WireRequest:
+    return replace(request, headers=(*request.headers, ("accept", "text/event-stream")))
+
+
+async def _events(response: httpx2.Response, exchange: _Exchange) -> AsyncGenerator[Event]:
+    """Yield the events of an answer; what happens to them outside is not judged."""
+    reader = EventReader()
+
+    with exchange.judged():
+        async with aclosing(response.aiter_raw()) as chunks:
+            async for chunk in chunks:
+                for event in reader.feed(chunk):
+                    yield event
+
+
+async def _finish(events: AsyncIterator[Event]) -> None:
+    """Read the end of a stream of which nothing more is wanted, if it comes at once."""
+    with suppress(SendFailed), anyio.move_on_after(_GOODBYE_S):
+        async for _ in events:
+            pass
 
 
 async def _whole(response: httpx2.Response) -> bytes:
