@@ -3,6 +3,35 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+PII_KINDS = (
+    "card",
+    "date_of_birth",
+    "email",
+    "iban",
+    "ip_address",
+    "passport",
+    "phone",
+    "secret",
+    "ssn",
+)
+"""The personal data that the router finds in a text by itself, in this order."""
+
+SAFETY_FLAGS = ("injection", "self_harm", "threat")
+"""What the router finds in a text by itself that nobody should answer without care."""
+
+SENSITIVE_TOPICS = (
+    "bereavement",
+    "data_rights",
+    "fraud",
+    "hardship",
+    "legal",
+    "medical",
+    "minors",
+    "press",
+    "security_report",
+)
+"""The topics that the router finds in a text by itself. A caller may name others, of any list."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
