@@ -21,6 +21,7 @@ class FaultKind(StrEnum):
     SLOW = "slow"  # applied at once, answered after `delay_s`
     TWICE = "twice"  # delivered twice: done, answered, and done again `delay_s` later
     STATUS = "status"  # answered with `status`; applied first only if `applied` is true
+    CUT = "cut"  # applied, the answer begun, then the connection reset in the middle of its body
     GARBLED = "garbled"  # applied, then a 2xx whose body is broken JSON
     REDIRECT = "redirect"  # not applied: 307 to the same path and query
 

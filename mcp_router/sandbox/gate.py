@@ -96,6 +96,9 @@ class Gate:
                 await _send(await self._apply(scope, body), send)
                 await asyncio.sleep(fault.delay_s)
                 await self._apply(scope, body)  # its answer goes nowhere
+            case FaultKind.CUT:
+                await _begin(await self._apply(scope, body), send)
+                connection_of(scope).abort()
             case FaultKind.STATUS | FaultKind.GARBLED | FaultKind.REDIRECT:
                 await _send(await self._spoiled(fault, scope, body), send)
             case _:
@@ -179,10 +182,21 @@ async def _never() -> Message:
 
 
 async def _send(answer: Answer, send: Send) -> None:
+    await _send_head(answer, send)
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _begin(answer: Answer, send: Send) -> None:
+    """Send the head, which says how long the body is, and the first half of the body."""
+    half = answer.body[: len(answer.body) // 2]
+    await _send_head(answer, send)
+    await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+async def _send_head(answer: Answer, send: Send) -> None:
     headers = [pair for pair in answer.headers if pair[0].lower() not in _FRAMING]
     headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
 
 
 _FRAMING = (b"content-length", b"transfer-encoding")

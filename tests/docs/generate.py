@@ -48,6 +48,10 @@ FAULTS = {
         "only if `applied` is true",
         "the answer is `status`, with `Retry-After` if `retry_after_s` is given",
     ),
+    FaultKind.CUT: (
+        "yes",
+        "the answer begins, and the connection is reset in the middle of its body",
+    ),
     FaultKind.GARBLED: ("yes", "the answer is a 2xx whose body is broken JSON"),
     FaultKind.REDIRECT: ("no", "the answer is a 307 to the same path"),
 }

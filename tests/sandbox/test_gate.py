@@ -183,6 +183,23 @@ def test_status_may_apply_first_and_say_something_else(
     assert "retry-after" not in answer.headers
 
 
+def test_cut_applies_and_begins_an_answer_that_has_no_end(
+    client: httpx2.Client, server: SandboxServer, certificate: Certificate
+) -> None:
+    server.faults.add(Fault(kind=FaultKind.CUT, times=2))
+    head, _, body = answer_bytes(server, certificate, POST).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 201 ")
+    assert b"\r\ncontent-length: 12\r\n" in head + b"\r\n"
+    assert body == b'{"thin'
+
+    with pytest.raises(httpx2.TransportError):
+        make(client, server)
+
+    assert (server.received.count("POST"), server.effects.count()) == (2, 2)
+    assert make(client, server).json() == {"things": 3}
+
+
 def test_garbled_applies_and_answers_2xx_with_broken_json(
     client: httpx2.Client, server: SandboxServer
 ) -> None:
