@@ -12,6 +12,7 @@ from mcp_router.sandbox.models.ask import Ask
 from mcp_router.sandbox.models.catalog import CATALOG
 from mcp_router.sandbox.models.state import (
     REMEMBERED_REQUESTS,
+    Behaviour,
     ModelsState,
     ReceivedRequest,
     ScriptedAnswer,
@@ -36,6 +37,26 @@ def test_latency_is_that_of_the_model_or_of_all() -> None:
     state.latency_ms = 7
 
     assert (state.latency_ms, state.latency_of("gpt-5-nano")) == (7, 7)
+
+
+def test_a_behaviour_decides_on_each_request() -> None:
+    def behave(one: Ask) -> Behaviour:
+        said = one.request.messages[-1].content
+        return Behaviour(latency_ms=len(said), answer=ScriptedAnswer(text=f"You said {said}."))
+
+    state = ModelsState(latency_ms=5, behave=behave)
+    taken = state.behaviour(ask("hello"))
+    state.script(ScriptedAnswer(text="The script comes first."))
+    answers = [state.serve(ask("hello"), taken.answer).completion.text for _ in range(2)]
+
+    assert taken.latency_ms == 5
+    assert answers == ["The script comes first.", "You said hello."]
+
+
+def test_without_a_behaviour_a_request_waits_as_its_model_does() -> None:
+    state = ModelsState(latency_ms=5)
+
+    assert state.behaviour(ask("hello")) == Behaviour(latency_ms=5)
 
 
 def test_requests_are_remembered_with_what_the_model_was_told() -> None:

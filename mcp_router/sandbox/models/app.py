@@ -82,8 +82,9 @@ class _ModelServer:
         if isinstance(ask, Problem):
             return self._refuse(ask)
 
-        await asyncio.sleep(self._state.latency_of(ask.model.model) / 1000)
-        served = self._state.serve(ask)
+        behaviour = self._state.behaviour(ask)
+        await asyncio.sleep(behaviour.latency_ms / 1000)
+        served = self._state.serve(ask, behaviour.answer)
         self._effects.applied(COMPLETION, f"{self.dialect.kind}/{ask.model.model}")
 
         if ask.streamed:

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mcp_router.clock import Clock, SystemClock
@@ -47,12 +48,27 @@ class ScriptedAnswer:
     times: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """How a model takes one request: when it answers, and what if not what it thinks."""
+
+    latency_ms: float
+    answer: ScriptedAnswer | None = None
+
+
 class ModelsState:
     """All three model servers' memory; safe between threads."""
 
-    def __init__(self, *, latency_ms: int = 0, clock: Clock | None = None) -> None:
-        """Answer after `latency_ms`; `clock` dates the answers."""
+    def __init__(
+        self,
+        *,
+        latency_ms: int = 0,
+        clock: Clock | None = None,
+        behave: Callable[[Ask], Behaviour] | None = None,
+    ) -> None:
+        """Answer after `latency_ms`, or as `behave` says of each request; `clock` dates answers."""
         self._clock = clock or SystemClock()
+        self._behave = behave
         self._lock = threading.Lock()
         self._latency_ms = latency_ms
         self._latencies_ms: dict[str, int] = {}
@@ -82,6 +98,13 @@ class ModelsState:
         with self._lock:
             return self._latencies_ms.get(model, self._latency_ms)
 
+    def behaviour(self, ask: Ask) -> Behaviour:
+        """Return how this request is to be taken; asked once for each, before the model waits."""
+        if self._behave is not None:
+            return self._behave(ask)
+
+        return Behaviour(latency_ms=self.latency_of(ask.model.model))
+
     def script(self, *answers: ScriptedAnswer) -> None:
         """Append answers that come before any thought, oldest first."""
         with self._lock:
@@ -92,8 +115,8 @@ class ModelsState:
         with self._lock:
             return tuple(one for one in self._received if model in (None, one.model))
 
-    def serve(self, ask: Ask) -> Served:
-        """Remember the request and return the answer to it."""
+    def serve(self, ask: Ask, answer: ScriptedAnswer | None = None) -> Served:
+        """Remember the request and return the answer to it: the script's, `answer` or a thought."""
         with self._lock:
             self._served += 1
             number = self._served
@@ -101,7 +124,7 @@ class ModelsState:
             self._received.append(
                 ReceivedRequest(kind=ask.model.kind, model=name, body=ask.body, request=ask.request)
             )
-            scripted = self._take(name)
+            scripted = self._take(name) or answer
             usage = self._usage(ask)
 
         completion = think(ask.request, ask.model)
