@@ -30,6 +30,7 @@ class FinishReason(StrEnum):
     TOOL_CALLS = "tool_calls"
     CONTENT_FILTER = "content_filter"
     INCOMPLETE = "incomplete"  # the stream broke after text had been handed on
+    ESCALATED = "escalated"  # no answer is published: a person takes over
     OTHER = "other"
 
 
@@ -63,12 +64,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionRequest:
-    """What the host asks; limits are in tokens."""
+    """What the host asks; limits are in tokens.
+
+    `logprobs` asks for the tokens' log-probabilities, from providers that tell them.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     max_output_tokens: int = 1024
     temperature: float | None = None
+    logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +88,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A model's whole answer."""
+    """A model's whole answer; `mean_logprob` is of its tokens (natural logarithm), where known."""
 
     text: str
     tool_calls: tuple[ToolCall, ...]
     finish_reason: FinishReason
     usage: Usage
     model: str
+    mean_logprob: float | None = None
