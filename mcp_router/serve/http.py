@@ -4,11 +4,13 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 
 import anyio
 import uvicorn
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
@@ -18,10 +20,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_router.app import App
+from mcp_router.domain.effect import Effect
 from mcp_router.errors import AddressInUse, StorageUnavailable, UnsafeBind
 from mcp_router.serve.auth import RequireToken, StaticTokens
 from mcp_router.serve.mcp import RouterServer, build_server
+from mcp_router.serve.progress import StreamedOnDemand
 from mcp_router.settings import TokenSettings
+from mcp_router.tools.registry import REGISTRY
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 DRAIN_S = 40
@@ -41,10 +46,9 @@ def asgi(app: App, *, host: str = "127.0.0.1", server: RouterServer | None = Non
     configured, both transports ask for one; health and metrics never carry a caller's data.
     """
     server = server or build_server(app)
-    # JSON and stateless: a disconnect cannot cancel a handler, and any replica can answer.
-    mcp = server.streamable_http_app(json_response=True, stateless_http=True, host=host)
+    mcp, sessions = _streamable(server, host)
     sse = server.sse_app(host=host)
-    doors: list[BaseRoute] = [*mcp.routes, *(_wrapped(route, AnswerOnce) for route in sse.routes)]
+    doors: list[BaseRoute] = [*mcp, *(_wrapped(route, AnswerOnce) for route in sse.routes)]
     middleware = [Middleware(TrimmedHeaders)]
 
     if app.tokens:
@@ -54,7 +58,10 @@ def asgi(app: App, *, host: str = "127.0.0.1", server: RouterServer | None = Non
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with server.session_manager.run():
+        async with AsyncExitStack() as running:
+            for manager in sessions:
+                await running.enter_async_context(manager.run())
+
             yield
 
     return Starlette(
@@ -67,6 +74,25 @@ def asgi(app: App, *, host: str = "127.0.0.1", server: RouterServer | None = Non
         middleware=middleware,
         lifespan=lifespan,
     )
+
+
+def _streamable(
+    server: RouterServer, host: str
+) -> tuple[list[BaseRoute], list[StreamableHTTPSessionManager]]:
+    """Return the routes of Streamable HTTP, and what must run while they are served.
+
+    JSON and stateless: a disconnect cannot cancel a handler, and any replica can answer. A call
+    that only reads and wants to be told of its progress is answered with events instead.
+    """
+    plain = server.streamable_http_app(json_response=True, stateless_http=True, host=host)
+    sessions = [server.session_manager]
+    live = server.streamable_http_app(stateless_http=True, host=host)
+    sessions.append(server.session_manager)
+    reading = [tool.name for tool in REGISTRY if tool.effect is Effect.READ]
+    (told,) = live.routes
+    assert isinstance(told, Route)
+    wrap = partial(StreamedOnDemand, streamed=told.app, tools=reading)
+    return [_wrapped(route, wrap) for route in plain.routes], sessions
 
 
 def check_bind(host: str, tokens: tuple[TokenSettings, ...]) -> None:

@@ -1,6 +1,7 @@
 """The MCP server: the registry's tools, on the SDK's server, for every transport and era."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias  # Any in the SDK's own signatures only
 
 from mcp.server import MCPServer
@@ -23,6 +24,7 @@ from mcp_router.domain.caller import Caller, trusted_caller
 from mcp_router.domain.effect import Effect
 from mcp_router.serve.auth import caller_of
 from mcp_router.serve.door import CALL_META, KEY_META, RUN_META, Door
+from mcp_router.serve.progress import emitter
 from mcp_router.tools.registry import REGISTRY
 from mcp_router.tools.tool import AnyTool
 
@@ -145,13 +147,15 @@ def _routed(tool: AnyTool, door: Door) -> RoutedTool:
 
 def _call(door: Door, tool: str, context: ServerRequestContext[Any, Any]) -> Call:
     """Return what the transport knows of a call."""
-    return door.call(
+    call = door.call(
         tool,
         _caller(context.request),
         client=_client(context),
         meta=dict(context.meta or {}),
         headers=getattr(context.request, "headers", {}),
     )
+    told = "progress_token" in (context.meta or {})
+    return replace(call, emit=emitter(context.session)) if told else call
 
 
 def _caller(request: object) -> Caller:
