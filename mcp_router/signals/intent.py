@@ -6,12 +6,13 @@ training: an intent is known by its phrases alone, so a support lead can correct
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from mcp_router.domain.policy import PolicyIntent
 from mcp_router.domain.signals import Intent
+from mcp_router.signals.lanes import ONE, Row, row_of, weighted_sum
 from mcp_router.signals.words import features, passages
 
 NO_INTENT = Intent(name=None, confidence=0.0)
@@ -38,28 +39,25 @@ _BIAS, _NEARNESS, _LEAD = 5.1, 3.7, 2.4
 # is like much and means little, stays below NAMED_FROM.
 _UNSAID = 12
 
-_Shares = tuple[tuple[int, float], ...]  # (position, its normalised weight), in order
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Feature:
-    """What one feature weighs, and which intents and example phrases have it."""
+    """What one feature weighs, and how large a part it is of each intent and example phrase."""
 
     weight: float
-    intents: _Shares
-    examples: _Shares
+    row: Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentIndex:
     """The example phrases of a policy's intents, ready to be compared with a text.
 
-    `owners` holds the position of each example's intent; `unseen` is the weight of a feature that
-    no example has.
+    A row has a column for each intent, then one for each example, those of one intent together:
+    `spans` says where. `unseen` is the weight of a feature that no example has.
     """
 
     names: tuple[str, ...]
-    owners: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
     unseen: float
     features: Mapping[str, _Feature]
 
@@ -76,16 +74,14 @@ class IntentIndex:
             for feature, weight in vector.items():
                 sums[owner][feature] = sums[owner].get(feature, 0.0) + weight
 
-        by_intent = _by_feature([_normalised(one) for one in sums])
-        by_example = _by_feature(vectors)
+        columns = len(intents) + len(owners)
+        shares = _by_feature([*map(_normalised, sums), *vectors])
         return cls(
             names=tuple(intent.name for intent in intents),
-            owners=owners,
+            spans=tuple(_spans(intents)),
             unseen=unseen,
             features={
-                feature: _Feature(
-                    weight=weight, intents=by_intent[feature], examples=by_example[feature]
-                )
+                feature: _Feature(weight=weight, row=row_of(shares[feature], columns=columns))
                 for feature, weight in weights.items()
             },
         )
@@ -115,37 +111,37 @@ class IntentIndex:
 
     def _similarities(self, words: list[str]) -> list[float]:
         """Return from 0 to 1 how similar the words are to each intent."""
-        wholes = [0.0] * len(self.names)
-        examples = [0.0] * len(self.owners)
+        rows: list[tuple[float, Row]] = []
         square = _UNSAID * self.unseen * self.unseen
 
         for name, count in features(words).items():
             feature = self.features.get(name)
+            weight = self.unseen if feature is None else feature.weight
 
-            if feature is None:
-                square += (_tf(count) * self.unseen) ** 2
-                continue
+            if count > 1:
+                weight *= _tf(count)
 
-            weight = _tf(count) * feature.weight
             square += weight * weight
 
-            for at, share in feature.intents:
-                wholes[at] += weight * share
+            if feature is not None:
+                rows.append((weight, feature.row))
 
-            for at, share in feature.examples:
-                examples[at] += weight * share
-
-        nearest = [0.0] * len(self.names)
-
-        for owner, similarity in zip(self.owners, examples, strict=True):
-            if similarity > nearest[owner]:
-                nearest[owner] = similarity
-
-        length = math.sqrt(square)
+        first, last = len(self.names), self.spans[-1][1]
+        found = weighted_sum(rows, columns=last)
+        length = math.sqrt(square) * ONE
         return [
-            (_WHOLE * whole + _NEAREST * near) / length
-            for whole, near in zip(wholes, nearest, strict=True)
+            (_WHOLE * whole + _NEAREST * max(found[start:end], default=0)) / length
+            for whole, (start, end) in zip(found[:first], self.spans, strict=True)
         ]
+
+
+def _spans(intents: Sequence[PolicyIntent]) -> Iterator[tuple[int, int]]:
+    """Yield for each intent where the columns of its examples begin and end."""
+    end = len(intents)
+
+    for intent in intents:
+        start, end = end, end + len(intent.examples)
+        yield start, end
 
 
 def _confidence(similarity: float, runner_up: float) -> float:
@@ -185,7 +181,7 @@ def _weights(
     return weights, 1.0 + math.log(1 + examples) + math.log(1 + intents)
 
 
-def _by_feature(vectors: Sequence[Mapping[str, float]]) -> dict[str, _Shares]:
+def _by_feature(vectors: Sequence[Mapping[str, float]]) -> dict[str, list[tuple[int, float]]]:
     """Return for each feature the positions of the vectors that have it, with its share there."""
     found: dict[str, list[tuple[int, float]]] = {}
 
@@ -193,7 +189,7 @@ def _by_feature(vectors: Sequence[Mapping[str, float]]) -> dict[str, _Shares]:
         for feature, share in vector.items():
             found.setdefault(feature, []).append((at, share))
 
-    return {feature: tuple(shares) for feature, shares in found.items()}
+    return found
 
 
 def _normalised(vector: Mapping[str, float]) -> dict[str, float]:

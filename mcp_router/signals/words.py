@@ -8,12 +8,15 @@ stand for their words.
 
 import re
 import unicodedata
+from collections import Counter
+from functools import lru_cache
 from itertools import pairwise
 
 CONSIDERED_CHARACTERS = 2_000
 """What is read of a text, from its start: about 350 English words, more than most messages of
 customers have, while the work on a text of any length stays bounded."""
 
+_KEPT_LETTERS = 24  # longer words are hardly words, and would fill the memory of the pieces
 _SENTENCE_WORDS = 2  # a sentence of one word ("Hello", "Thanks!") resembles examples by accident
 
 _DROPPED = frozenset({"Mn", "Mc", "Me", "Cf"})  # marks, and invisible format characters
@@ -57,24 +60,31 @@ def features(words: list[str]) -> dict[str, int]:
     >>> sorted(features(["pin"]))
     ['<pi', '<pin', '<pin>', 'in>', 'pin', 'pin>']
     """
-    marked = [f"<{word}>" for word in words]
-    found = marked + [left + right for left, right in pairwise(marked)]
+    found = [f"<{left}><{right}>" for left, right in pairwise(words)]
 
-    for word in marked:
-        size = len(word)
+    for word in words:
+        found += _pieces(word) if len(word) <= _KEPT_LETTERS else _cut(word)
 
-        if size > 3:
-            found += [word[at : at + 3] for at in range(size - 2)]
+    return Counter(found)
 
-        if size > 4:
-            found += [word[at : at + 4] for at in range(size - 3)]
 
-    counts: dict[str, int] = {}
+def _cut(word: str) -> tuple[str, ...]:
+    """Return a word with its marks, and its pieces."""
+    marked = f"<{word}>"
+    size = len(marked)
+    found = [marked]
 
-    for feature in found:
-        counts[feature] = counts.get(feature, 0) + 1
+    if size > 3:
+        found += [marked[at : at + 3] for at in range(size - 2)]
 
-    return counts
+    if size > 4:
+        found += [marked[at : at + 4] for at in range(size - 3)]
+
+    return tuple(found)
+
+
+_pieces = lru_cache(maxsize=4_096)(_cut)
+"""The same for words that come again and again, which is most of them; about 5 MB at most."""
 
 
 def _plain(text: str) -> str:
