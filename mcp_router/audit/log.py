@@ -12,8 +12,10 @@ import anyio
 from mcp_router.clock import Clock
 from mcp_router.domain.action import Action
 from mcp_router.domain.attempt import Attempt
+from mcp_router.domain.budget import Balance
 from mcp_router.domain.call import Call
 from mcp_router.domain.decision import Decision
+from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
 from mcp_router.domain.record import ModelAnswer, Record, StoredRecord
 from mcp_router.errors import RouterError, StorageUnavailable, UnknownDecision, public_error
 
@@ -25,6 +27,8 @@ MOST_OWED = 10_000
 OK = "ok"
 ERROR = "error"
 CANCELLED = "cancelled"
+ESCALATED = "escalated"  # no answer was published: a person takes over
+INCOMPLETE = "incomplete"  # the answer broke off after a part of it was handed on
 
 
 class RecordStore(Protocol):
@@ -50,6 +54,11 @@ class Draft:
         self.action_id: str | None = None
         self.ticket_id: str | None = None
         self.cost_microusd = 0
+        self.cache: CacheUse | None = None
+        self.budgets: tuple[Balance, ...] = ()
+        self.confidence: AnswerConfidence | None = None
+        self.advice: Advice | None = None
+        self.escalation: str | None = None
         self.outcome = OK
         self.error_code: str | None = None
 
@@ -94,6 +103,11 @@ class Draft:
             answer=self.answer,
             action_id=self.action_id,
             error_code=self.error_code,
+            cache=self.cache,
+            budgets=self.budgets,
+            confidence=self.confidence,
+            advice=self.advice,
+            escalation=self.escalation,
         )
 
 

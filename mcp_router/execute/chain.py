@@ -6,15 +6,16 @@ left behind, the next target may be asked. Writes go through `actions.py` instea
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import anyio
 
 from mcp_router.clock import Clock
-from mcp_router.domain.attempt import Attempt, Evidence, Reason
+from mcp_router.domain.attempt import Attempt, Evidence, Purpose, Reason
 from mcp_router.domain.completion import Usage
 from mcp_router.domain.decision import Candidate, ChainLimits
 from mcp_router.errors import (
+    BudgetExceeded,
     DeadlineExceeded,
     SendFailed,
     TargetError,
@@ -27,7 +28,8 @@ T = TypeVar("T")
 BACKOFF_BASE_S = 0.2
 BACKOFF_CAP_S = 5.0
 
-# Trying the same target again cannot help where it has understood and refused.
+# Trying the same target again cannot help where it has understood and refused; one whose answer
+# broke the format checks would most likely break them again, for money.
 _FINAL = frozenset(
     {
         Reason.UNAUTHORIZED,
@@ -35,25 +37,71 @@ _FINAL = frozenset(
         Reason.NOT_FOUND,
         Reason.REDIRECTED,
         Reason.OVER_BUDGET,
+        Reason.CHECKS_FAILED,
     }
 )
 
-# These a later call would meet again; its budget would be its own.
-_REFUSED = _FINAL - {Reason.OVER_BUDGET}
+# These a later call would meet again; its budget would be its own, and its answer another one.
+_REFUSED = _FINAL - {Reason.OVER_BUDGET, Reason.CHECKS_FAILED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Generic[T]):
-    """What a target answered, with what the record wants to know of it."""
+    """What a target answered, with what the record wants to know of it.
+
+    `reason` is `ok`, or `incomplete` for an answer that broke off after a part of it was handed
+    on. `failed_checks` names what the policy asks of an answer and this one has not.
+    """
 
     value: T
     cost_microusd: int = 0
     usage: Usage | None = None
     model: str | None = None
+    reason: Reason = Reason.OK
+    failed_checks: tuple[str, ...] = ()
 
 
 Send = Callable[[Candidate, float], Awaitable[Answer[T]]]
 """Send to a candidate with that many seconds left; raises SendFailed."""
+
+
+class Gate(Protocol):
+    """Stands before the targets: lets nothing through to one that fails anyway."""
+
+    async def admit(self, target: str) -> bool:
+        """Return whether an attempt may go there now."""
+
+    async def observe(self, attempt: Attempt) -> None:
+        """Learn from an attempt that was admitted; never raises."""
+
+
+class Purse(Protocol):
+    """Holds the money of a call before it is spent."""
+
+    async def cover(self, total_microusd: int) -> None:
+        """Have that much set aside for the whole call.
+
+        Raises:
+            BudgetExceeded: a budget does not cover it; what was set aside before stays.
+        """
+
+
+class OpenGate:
+    """Lets everything through and learns nothing."""
+
+    async def admit(self, target: str) -> bool:
+        """Return True."""
+        return True
+
+    async def observe(self, attempt: Attempt) -> None:
+        """Forget it."""
+
+
+class FreePurse:
+    """Covers everything: for targets that cost nothing."""
+
+    async def cover(self, total_microusd: int) -> None:
+        """Set nothing aside."""
 
 
 class Chain:
@@ -66,24 +114,38 @@ class Chain:
         clock: Clock,
         jitter: Callable[[], float],
         report: Callable[[Attempt], None],
+        gate: Gate | None = None,
+        purse: Purse | None = None,
     ) -> None:
-        """Start the deadline now. `jitter` returns a random number from 0 to 1."""
+        """Start the deadline now. `jitter` returns a random number from 0 to 1.
+
+        Without a `gate` every target may be asked, without a `purse` the limits' budget is the
+        only one.
+        """
         self._limits = limits
         self._clock = clock
         self._jitter = jitter
         self._report = report
+        self._gate = gate or OpenGate()
+        self._purse = purse or FreePurse()
         self._ends_s = clock.monotonic_s() + limits.deadline_s
         self._attempts = 0
         self._spent_microusd = 0
         self._failures: dict[str, Reason] = {}  # the last one of each target
+        self._short: BudgetExceeded | None = None
 
     @property
     def left_s(self) -> float:
         """Return the seconds until the deadline, never less than zero."""
         return max(0.0, self._ends_s - self._clock.monotonic_s())
 
+    @property
+    def spent_microusd(self) -> int:
+        """Return what was billed, and what may have been: for lost answers the estimate."""
+        return self._spent_microusd
+
     async def run(self, candidates: tuple[Candidate, ...], send: Send[T]) -> tuple[str, Answer[T]]:
-        """Return the first answer and the name of its target.
+        """Return the first answer that passes its checks, and the name of its target.
 
         The candidates are asked in order; those that failed in passing are asked again, after a
         pause with full jitter and not before the time that they asked for, until a limit is
@@ -91,6 +153,7 @@ class Chain:
 
         Raises:
             DeadlineExceeded: the deadline passed first, or would before anybody may be asked.
+            BudgetExceeded: a budget beyond the call's own covers none of them.
             TargetsExhausted: no attempt is left.
             TargetsRefused: none could help: every target has refused.
         """
@@ -101,7 +164,7 @@ class Chain:
             now_s = self._clock.monotonic_s()
 
             for candidate in [one for one, at_s in due_s.items() if at_s <= now_s]:
-                failure = await self._one(candidate, send)
+                failure = await self._one(candidate, send, Purpose.ANSWER)
 
                 if not isinstance(failure, SendFailed):
                     return candidate.target, failure
@@ -121,12 +184,24 @@ class Chain:
 
         raise self._exhausted()
 
-    async def _one(self, candidate: Candidate, send: Send[T]) -> Answer[T] | SendFailed:
+    async def once(
+        self, candidate: Candidate, send: Send[T], purpose: Purpose
+    ) -> Answer[T] | SendFailed:
+        """Return what one more attempt comes to, within what the limits leave.
+
+        Raises:
+            DeadlineExceeded, TargetsExhausted: they leave nothing.
+        """
+        return await self._one(candidate, send, purpose)
+
+    async def _one(
+        self, candidate: Candidate, send: Send[T], purpose: Purpose
+    ) -> Answer[T] | SendFailed:
         """Send once within what is left, and report what became of it."""
         self._check_limits()
 
-        if self._spent_microusd + candidate.estimated_microusd > self._limits.budget_microusd:
-            return self._refuse(candidate)
+        if refusal := await self._refusal(candidate, purpose):
+            return refusal
 
         self._attempts += 1
         started_s = self._clock.monotonic_s()
@@ -135,61 +210,105 @@ class Chain:
             answer = await send(candidate, min(self.left_s, self._limits.attempt_timeout_s))
         except anyio.get_cancelled_exc_class():
             # The provider may bill it all the same, so the record has to know of it.
-            self._report(
-                Attempt(
-                    target=candidate.target,
-                    evidence=Evidence.UNKNOWN,
-                    reason=Reason.CANCELLED,
-                    latency_ms=self._since_ms(started_s),
+            self._spent_microusd += candidate.estimated_microusd
+
+            with anyio.CancelScope(shield=True):
+                await self._ended(
+                    Attempt(
+                        target=candidate.target,
+                        evidence=Evidence.UNKNOWN,
+                        reason=Reason.CANCELLED,
+                        latency_ms=self._since_ms(started_s),
+                        purpose=purpose,
+                    )
                 )
-            )
+
             raise
         except SendFailed as failure:
             # A provider may bill an answer that we never got, so the estimate counts as spent.
             if failure.evidence is Evidence.UNKNOWN:
                 self._spent_microusd += candidate.estimated_microusd
 
-            self._report(
+            await self._ended(
                 Attempt(
                     target=candidate.target,
                     evidence=failure.evidence,
                     reason=failure.reason,
                     latency_ms=self._since_ms(started_s),
                     status=failure.status,
+                    purpose=purpose,
                 )
             )
-
             return failure
 
+        return await self._answered(candidate, answer, purpose, started_s)
+
+    async def _answered(
+        self, candidate: Candidate, answer: Answer[T], purpose: Purpose, started_s: float
+    ) -> Answer[T] | SendFailed:
+        """Report an answer, and return it if it passes; it has cost what it cost either way."""
         self._spent_microusd += answer.cost_microusd
-        self._report(
+        await self._ended(
             Attempt(
                 target=candidate.target,
                 evidence=Evidence.APPLIED,
-                reason=Reason.OK,
+                reason=Reason.CHECKS_FAILED if answer.failed_checks else answer.reason,
                 latency_ms=self._since_ms(started_s),
                 cost_microusd=answer.cost_microusd,
                 usage=answer.usage,
                 model=answer.model,
+                purpose=purpose,
+                failed_checks=answer.failed_checks,
             )
         )
-        return answer
 
-    def _refuse(self, candidate: Candidate) -> SendFailed:
-        """Report a target that the rest of the budget cannot pay for; nothing is sent."""
-        self._report(
-            Attempt(
-                target=candidate.target,
-                evidence=Evidence.NOT_APPLIED,
-                reason=Reason.OVER_BUDGET,
-                latency_ms=0,
-            )
-        )
+        if not answer.failed_checks:
+            return answer
+
         return SendFailed(
-            "The rest of the budget does not cover this target.",
-            evidence=Evidence.NOT_APPLIED,
-            reason=Reason.OVER_BUDGET,
+            "The answer does not pass the policy's checks.",
+            evidence=Evidence.APPLIED,
+            reason=Reason.CHECKS_FAILED,
         )
+
+    async def _ended(self, attempt: Attempt) -> None:
+        """Tell the record of an attempt that was sent, and the gate."""
+        self._report(attempt)
+        await self._gate.observe(attempt)
+
+    async def _refusal(self, candidate: Candidate, purpose: Purpose) -> SendFailed | None:
+        """Return why the candidate is not to be asked now, after reporting it; None if it is."""
+        total_microusd = self._spent_microusd + candidate.estimated_microusd
+
+        if total_microusd > self._limits.budget_microusd:
+            return self._refuse(candidate, purpose, Reason.OVER_BUDGET)
+
+        try:
+            await self._purse.cover(total_microusd)
+        except BudgetExceeded as short:
+            self._short = short
+            return self._refuse(candidate, purpose, Reason.OVER_BUDGET)
+
+        # Last, for a probe that was admitted has to be sent.
+        if not await self._gate.admit(candidate.target):
+            return self._refuse(candidate, purpose, Reason.BREAKER_OPEN)
+
+        return None
+
+    def _refuse(self, candidate: Candidate, purpose: Purpose, reason: Reason) -> SendFailed:
+        """Report a target that is not asked, once for each time that this is news."""
+        if self._failures.get(candidate.target) is not reason:
+            self._report(
+                Attempt(
+                    target=candidate.target,
+                    evidence=Evidence.NOT_APPLIED,
+                    reason=reason,
+                    latency_ms=0,
+                    purpose=purpose,
+                )
+            )
+
+        return SendFailed("Not asked.", evidence=Evidence.NOT_APPLIED, reason=reason)
 
     def _check_limits(self) -> None:
         """Stop when the deadline or the attempt cap is reached."""
@@ -201,9 +320,14 @@ class Chain:
 
     def _exhausted(self) -> TargetError:
         """Return the error that says why no target answered, and whether to try again later."""
+        reasons = set(self._failures.values())
+
+        if self._short is not None and reasons == {Reason.OVER_BUDGET}:
+            return self._short
+
         told = ", ".join(f"{target}: {reason}" for target, reason in self._failures.items())
 
-        if _REFUSED.issuperset(self._failures.values()):
+        if reasons <= _REFUSED:
             return TargetsRefused(f"Every target has refused ({told}).")
 
         return TargetsExhausted(f"Every attempt that the policy allows has failed ({told}).")

@@ -22,7 +22,7 @@ LIMITS = ChainLimits(
     max_output_tokens=100,
 )
 FINAL = {Reason.UNAUTHORIZED, Reason.REJECTED, Reason.NOT_FOUND, Reason.REDIRECTED}
-FINAL |= {Reason.OVER_BUDGET}
+FINAL |= {Reason.OVER_BUDGET, Reason.CHECKS_FAILED}
 ANSWER = Answer(
     value="yes", cost_microusd=70, usage=Usage(input_tokens=1, output_tokens=2), model="m"
 )
