@@ -2,82 +2,24 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
 from mcp_router.canonical import JsonValue
 from mcp_router.clock import SystemClock
 from mcp_router.domain.attempt import Evidence, Reason
-from mcp_router.domain.completion import (
-    Completion,
-    CompletionRequest,
-    FinishReason,
-    Message,
-    Role,
-    ToolCall,
-    ToolSpec,
-)
+from mcp_router.domain.completion import CompletionRequest, FinishReason, Message, Role, ToolCall
 from mcp_router.domain.secret import Secret
-from mcp_router.domain.target import ModelTarget
 from mcp_router.errors import SendFailed
 from mcp_router.providers.prices import PriceBook
-from mcp_router.providers.provider import Provider, open_provider
+from mcp_router.providers.provider import open_provider
 from mcp_router.sandbox.faults import Fault, FaultKind
 from mcp_router.sandbox.fleet import Sandbox
-from mcp_router.sandbox.models.app import COMPLETION
 from mcp_router.sandbox.models.catalog import CATALOG
 from mcp_router.sandbox.models.state import ScriptedAnswer
-from mcp_router.sandbox.server import SandboxServer
-from mcp_router.settings import ProviderKind, ProviderSettings, parse_settings
-
-TIMEOUT_S = 10.0
-LOOKUP = ToolSpec(
-    name="lookup_ticket",
-    description="Look a ticket up.",
-    parameters_json='{"type":"object","properties":{"ticket_id":{"type":"string"}}}',
-)
-SYSTEM = Message(role=Role.SYSTEM, content="You help the customers of a shop.")
-QUESTION = Message(role=Role.USER, content="Where is my parcel? It is ticket 7.")
-ASK = CompletionRequest(messages=(SYSTEM, QUESTION), max_output_tokens=500, temperature=0.2)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """One provider, its server, and a model of it."""
-
-    provider: Provider
-    settings: ProviderSettings
-    model: ModelTarget
-    server: SandboxServer
-    sandbox: Sandbox
-    received_before: int
-    applied_before: int
-
-    async def complete(
-        self, request: CompletionRequest = ASK, *, timeout_s: float = TIMEOUT_S
-    ) -> Completion:
-        return await self.provider.complete(self.model, request, timeout_s=timeout_s)
-
-    async def failure(self, *, timeout_s: float = TIMEOUT_S) -> SendFailed:
-        with pytest.raises(SendFailed) as caught:
-            await self.complete(timeout_s=timeout_s)
-
-        return caught.value
-
-    def received(self) -> int:
-        return self.server.received.count() - self.received_before
-
-    def applied(self) -> int:
-        return self.server.effects.count(COMPLETION) - self.applied_before
-
-    def script(self, answer: ScriptedAnswer) -> None:
-        """Let this model give `answer` next."""
-        self.sandbox.models_state.script(replace(answer, model=self.model.model))
-
-    def told(self) -> CompletionRequest:
-        """Return the last request as the server understood it."""
-        return self.sandbox.models_state.requests(self.model.model)[-1].request
+from mcp_router.settings import ProviderKind
+from tests.contract.bench import ASK, LOOKUP, QUESTION, SYSTEM, TIMEOUT_S, Bench, opened_bench
 
 
 @pytest.fixture(scope="module")
@@ -88,22 +30,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(params=list(ProviderKind))
 async def bench(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterator[Bench]:
-    kind: ProviderKind = request.param
-    settings = parse_settings(sandbox.router_yaml(), file="router.yaml", environ={})
-    ours = next(one for one in settings.providers if one.kind is kind)
-    server = next(one for one in sandbox.servers if one.name == kind.value)
-    provider = open_provider(ours)
-    yield Bench(
-        provider=provider,
-        settings=ours,
-        model=next(one for one in settings.models if one.provider == ours.name),
-        server=server,
-        sandbox=sandbox,
-        received_before=server.received.count(),
-        applied_before=server.effects.count(COMPLETION),
-    )
-    await provider.aclose()
-    server.faults.clear()
+    async with opened_bench(request.param, sandbox) as opened:
+        yield opened
 
 
 async def test_a_text_answer(bench: Bench) -> None:
