@@ -103,6 +103,16 @@ def optional_count(parent: JsonObject, name: str) -> int:
     return value
 
 
+def optional_logprob(parent: JsonObject, name: str) -> float | None:
+    """Return the log-probability under `name`; None when it is absent, null or no probability.
+
+    It is a by-product that no answer is thrown away for.
+    """
+    value = parent.get(name)
+    usual = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if usual and isinstance(value, int | float) and value <= 0 else None
+
+
 def arguments_text(parent: JsonObject, name: str) -> str:
     """Return the object under `name` as compact JSON text, `{}` when it is absent or null."""
     if parent.get(name) is None:

@@ -30,6 +30,7 @@ from mcp_router.providers.answer import (
     count,
     garbled,
     optional_count,
+    optional_logprob,
     optional_text,
     parse,
     settle,
@@ -113,6 +114,7 @@ def decode(body: bytes) -> Completion:
         finish_reason=settle(stopped, calls),
         usage=read_usage(child(answer, "usageMetadata")),
         model=optional_text(answer, "modelVersion"),
+        mean_logprob=optional_logprob(candidates[0], "avgLogprobs"),
     )
 
 

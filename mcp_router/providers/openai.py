@@ -26,6 +26,7 @@ from mcp_router.providers.answer import (
     count,
     garbled,
     optional_count,
+    optional_logprob,
     optional_text,
     parse,
     settle,
@@ -92,7 +93,21 @@ def decode(body: bytes) -> Completion:
         finish_reason=FinishReason.CONTENT_FILTER if refusal else settle(stopped, calls),
         usage=read_usage(child(answer, "usage")),
         model=text(answer, "model"),
+        mean_logprob=_mean_logprob(choices[0]),
     )
+
+
+def _mean_logprob(choice: JsonObject) -> float | None:
+    """Return the mean log-probability of the answer's tokens, None where they were not told."""
+    if choice.get("logprobs") is None:
+        return None
+
+    told = [
+        found
+        for token in children(child(choice, "logprobs"), "content")
+        if (found := optional_logprob(token, "logprob")) is not None
+    ]
+    return sum(told) / len(told) if told else None
 
 
 def listing(api_key: Secret) -> WireRequest:
@@ -109,8 +124,13 @@ def _body(model: ModelTarget, request: CompletionRequest) -> dict[str, JsonValue
         "max_completion_tokens": request.max_output_tokens,
     }
 
-    if request.temperature is not None and not _NO_TEMPERATURE.search(model.model):
-        body["temperature"] = request.temperature
+    if not _NO_TEMPERATURE.search(model.model):
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
+
+        # The models that reason refuse this one too; for them nothing is known.
+        if request.logprobs:
+            body["logprobs"] = True
 
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]

@@ -327,6 +327,9 @@ def _response(served: Served, parts: list[JsonValue], *, finish: str | None) -> 
     if finish is not None:
         candidate["finishReason"] = finish
 
+    if served.completion.mean_logprob is not None:
+        candidate["avgLogprobs"] = served.completion.mean_logprob
+
     return {
         "candidates": [candidate],
         "usageMetadata": _usage(served.completion.usage),

@@ -38,7 +38,7 @@ class ScriptedAnswer:
     """An answer to give instead of a thought, for the next `times` requests.
 
     `model` (the provider's name) None fits every model. Without `finish_reason` it follows from
-    whether there are tool calls; their ids are replaced.
+    whether there are tool calls; their ids are replaced. `mean_logprob` is told by Gemini alone.
     """
 
     text: str = ""
@@ -46,6 +46,7 @@ class ScriptedAnswer:
     finish_reason: FinishReason | None = None
     model: str | None = None
     times: int = 1
+    mean_logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +184,7 @@ def _spoken(scripted: ScriptedAnswer, thought: Completion) -> Completion:
     return replace(
         thought,
         text=scripted.text,
+        mean_logprob=scripted.mean_logprob,
         tool_calls=calls,
         finish_reason=scripted.finish_reason or usual,
         usage=replace(thought.usage, output_tokens=spent),
