@@ -38,6 +38,7 @@ FLOORS = {
     "ledger": 4,
     "audit": 4,
     "health": 4,
+    "rollout": 4,
     # 5 actors
     "execute": 5,
     "router": 5,

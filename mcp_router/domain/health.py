@@ -31,3 +31,30 @@ class TargetHealth:
 
 UNKNOWN_HEALTH = TargetHealth()
 """What is known of a target that was never asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """A target's circuit breaker, as all processes of one store see it.
+
+    While it is open `until_ms` (wall clock) ends its pause; while it is half open `until_ms` ends
+    the lease of `probe`, the one call that finds out. `openings` counts since it was closed last,
+    `revision` its changes, so that two processes do not cross.
+    """
+
+    target: str
+    state: BreakerState = BreakerState.CLOSED
+    until_ms: int = 0
+    openings: int = 0
+    probe: str | None = None
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthMinute:
+    """What one process has seen of a target in one minute; `tally` is as `health/` writes it."""
+
+    target: str
+    minute: int  # since the epoch
+    process: str
+    tally: str

@@ -49,11 +49,15 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyStage:
-    """How a policy stands; `revision` counts its changes, so that two do not cross."""
+    """How a policy stands; `revision` counts its changes, so that two do not cross.
+
+    `previous` was stable before and is what a roll-back without a rollout goes back to.
+    """
 
     name: str
     stable: int
     rollout: Rollout | None = None
+    previous: int | None = None
     revision: int = 0
 
 
@@ -95,3 +99,13 @@ class ArmTally:
     slow: int = 0
     cost_microusd: int = 0
     cost_squares: int = 0  # of micro-dollars: a Python integer, exact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTally:
+    """What one process has counted of an arm, in the rollout of `policy` that began then."""
+
+    policy: str  # its name
+    started_ms: int
+    process: str
+    tally: ArmTally

@@ -12,6 +12,7 @@ from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.storage.sqlite.archive import Archive as SqliteArchive
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
+from mcp_router.storage.sqlite.health import HealthTable
 
 if TYPE_CHECKING:
     # Their driver is an extra: where it is missing, these names are known to nobody but mypy.
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mcp_router.storage.postgres.archive import Archive as PostgresArchive
     from mcp_router.storage.postgres.database import Database as PostgresDatabase
     from mcp_router.storage.postgres.decisions import DecisionTable as PostgresDecisions
+    from mcp_router.storage.postgres.health import HealthTable as PostgresHealth
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
@@ -35,6 +37,7 @@ class Store:
     database: "Database | PostgresDatabase"
     actions: "ActionTable | PostgresActions"
     decisions: "DecisionTable | PostgresDecisions"
+    health: "HealthTable | PostgresHealth"
     closing: Callable[[], Awaitable[None]]
 
     async def aclose(self) -> None:
@@ -73,6 +76,7 @@ def open_store(
         database=opened,
         actions=ActionTable(opened, host or ThisHost()),
         decisions=DecisionTable(opened),
+        health=HealthTable(opened),
         closing=close,
     )
 
@@ -99,6 +103,7 @@ def _open_postgres(url: str) -> Store:
     from mcp_router.storage.postgres.actions import ActionTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.database import Database  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.decisions import DecisionTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.health import HealthTable  # noqa: PLC0415  # an extra
 
     database = Database(url)
     actions, decisions = ActionTable(database), DecisionTable(database)
@@ -113,6 +118,7 @@ def _open_postgres(url: str) -> Store:
         database=database,
         actions=actions,
         decisions=decisions,
+        health=HealthTable(database),
         closing=close,
     )
 

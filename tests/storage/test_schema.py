@@ -23,6 +23,7 @@ MIGRATIONS = [
     "m002_actions",
     "m003_nothing_is_replaced",
     "m004_the_ledger_recovers",
+    "m007_health",
 ]
 FORMER_COLUMNS = (
     "tenant, key, action_id, principal, tool, target, strategy, fingerprint, arguments, state, "

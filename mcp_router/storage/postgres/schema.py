@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.postgres.schema_health import HEALTH
 
 Connection: TypeAlias = AsyncConnection[DictRow]
 
@@ -264,6 +265,7 @@ class Migration:
 MIGRATIONS = (
     Migration(number=1, name="decisions", sql=_DECISIONS),
     Migration(number=2, name="actions", sql=_ACTIONS),
+    Migration(number=5, name="health", sql=HEALTH),
 )
 
 

@@ -4,6 +4,9 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
+from mcp_router.storage.sqlite.schema_budgets import BUDGETS, ESTIMATES
+from mcp_router.storage.sqlite.schema_health import HEALTH
+
 migrations = Migrations("mcp-router")
 
 
@@ -161,6 +164,27 @@ def m004_the_ledger_recovers(db: Database) -> None:
         db.conn.execute(statement)
 
     _refuse(db, "actions", "DELETE", "an action is never deleted")
+
+
+@migrations()
+def m005_budgets(db: Database) -> None:
+    """Create the accounts of tickets, runs and tenants, and what calls under way hold of them."""
+    for statement in BUDGETS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def m006_estimates(db: Database) -> None:
+    """Create what outcomes have taught, and which of them have been counted."""
+    for statement in ESTIMATES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def m007_health(db: Database) -> None:
+    """Create minutes of health and breakers, which all processes share."""
+    for statement in HEALTH:
+        db.conn.execute(statement)
 
 
 _COPIED = (
