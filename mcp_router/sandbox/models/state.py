@@ -128,10 +128,7 @@ class ModelsState:
             scripted = self._take(name) or answer
             usage = self._usage(ask)
 
-        if scripted is None:
-            completion = think(ask.request, ask.model)
-        else:
-            completion = _spoken(scripted, ask)
+        completion = think(ask.request, ask.model) if scripted is None else _spoken(scripted, ask)
 
         calls = tuple(
             replace(call, id=f"{_CALL_PREFIX[ask.model.kind]}{_token(number, place)}")
@@ -182,6 +179,7 @@ def _spoken(scripted: ScriptedAnswer, ask: Ask) -> Completion:
     usual = FinishReason.TOOL_CALLS if calls else FinishReason.STOP
     return Completion(
         text=scripted.text,
+        mean_logprob=scripted.mean_logprob,
         tool_calls=calls,
         finish_reason=scripted.finish_reason or usual,
         usage=Usage(
