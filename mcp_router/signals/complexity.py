@@ -33,7 +33,7 @@ def complexity(text: str, *, intents: int) -> float:
     >>> complexity("Where is my order?", intents=1)
     0.008
     >>> complexity("Where is order 17, and why was I charged twice? Can I cancel?", intents=2)
-    0.1992
+    0.1993
     """
     text = text[:READ_CHARACTERS]
     parts = (
