@@ -41,7 +41,7 @@ from tests.decide.examples import (
     pool,
     rule,
 )
-from tests.storage.rows import NOON_MS, record
+from tests.storage.rows import record
 
 REFUND = Condition(intents=("refund_dispute",))
 POOLS = (
@@ -332,7 +332,7 @@ def test_a_report_names_the_records_it_rests_on() -> None:
     assert log is not None
     assert log.sha256 == hashlib.sha256(text.encode()).hexdigest()
     assert (log.first_seq, log.last_seq) == (7, 12)
-    assert (log.first_at_ms, log.last_at_ms) == (NOON_MS, NOON_MS)
+    assert (log.first_at_ms, log.last_at_ms) == (record().at_ms, record().at_ms)
     assert replayed(NEW, *records) == replay(NEW, records)
 
 
