@@ -109,7 +109,11 @@ def _known_keys(form: type[BaseModel], location: YamlPath) -> list[str]:
             here = (get_args(here) or (None,))[-1]
 
     here = _bare(here)
-    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+
+    if not (isinstance(here, type) and issubclass(here, BaseModel)):
+        return []
+
+    return [field.alias or name for name, field in here.model_fields.items()]
 
 
 def _bare(annotation: object) -> object:

@@ -92,6 +92,7 @@ HOMES = {
     "cryptography": ("sandbox.certificate",),
     "genai_prices": ("providers.prices", "providers.rates"),
     "httpx2": ("providers.wire", "sandbox", "testing"),
+    "jsonschema": ("decide.answer_checks", "policy.json_schema"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),
     "psycopg": ("storage.postgres",),

@@ -1,29 +1,42 @@
 """From a draft without problems to the policy that the router uses."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 
+from mcp_router.domain.budget import BudgetPlan
 from mcp_router.domain.decision import ChainLimits
-from mcp_router.domain.money import microusd
+from mcp_router.domain.learning import LearningPlan
 from mcp_router.domain.policy import (
     Condition,
+    FallbackOrder,
     Policy,
     PolicyIntent,
     Pool,
     PoolStrategy,
     PoolTarget,
     Rule,
+    Weights,
 )
 from mcp_router.domain.target import TargetKind
+from mcp_router.policy.build_rules import (
+    advisor_plan,
+    answer_checks,
+    cache_plan,
+    condition,
+    confidence_plan,
+    dollars,
+    maybe_dollars,
+    requirements,
+)
+from mcp_router.policy.cases import built_case
 from mcp_router.policy.draft import (
-    DefaultLimitsForm,
+    BudgetsForm,
     Draft,
     HeadForm,
-    LimitsForm,
+    LearningForm,
     PoolForm,
-    WhenForm,
+    WeightsForm,
 )
-from mcp_router.policy.routed import COMPLETION_TOOL
+from mcp_router.policy.draft_rules import DefaultLimitsForm, LimitsForm, RuleForm, WhenForm
 
 _UNRATED = 0.5  # only ever shown: strategies that rank by quality insist on a figure
 
@@ -42,11 +55,20 @@ def build(draft: Draft, head: HeadForm, limits: DefaultLimitsForm, *, digest: st
         changes=head.changes.strip(),
         digest=digest,
         intents=tuple(
-            PolicyIntent(name=part.name, examples=tuple(part.form.examples))
+            PolicyIntent(
+                name=part.name,
+                examples=tuple(part.form.examples),
+                account_specific=bool(part.form.account_specific),
+            )
             for part in draft.intents
         ),
         pools=tuple(_pool(part.name, part.form) for part in draft.pools),
         rules=(*_completion_rules(draft, limits), *_tool_rules(draft, limits)),
+        evaluation=head.evaluation,
+        budgets=_budgets(draft.budgets or BudgetsForm()),
+        learning=LearningPlan() if draft.learning is None else _learning(draft.learning),
+        fallback_order=head.fallback_order or FallbackOrder.FAMILY_FIRST,
+        cases=tuple(built_case(part.form) for part in draft.cases),
     )
 
 
@@ -61,19 +83,40 @@ def _pool(name: str, form: PoolForm) -> Pool:
         goal=form.goal,
         strategy=form.strategy or PoolStrategy.AS_LISTED,
         targets=tuple(targets),
+        weights=Weights() if form.weights is None else _weights(form.weights),
+    )
+
+
+def _weights(form: WeightsForm) -> Weights:
+    """Return the weights in the proportions of the document, brought to a sum of 1."""
+    whole = form.cost + form.latency + form.success + form.quality
+    return Weights(
+        cost=form.cost / whole,
+        latency=form.latency / whole,
+        success=form.success / whole,
+        quality=form.quality / whole,
     )
 
 
 def _completion_rules(draft: Draft, defaults: DefaultLimitsForm) -> Iterator[Rule]:
     for part in draft.rules:
-        yield Rule(
-            id=part.form.id,
-            why=part.form.why.strip(),
-            when=_condition(part.form.when or WhenForm()),
-            pool=part.form.pool,
-            limits=_limits(part.form.limits, defaults),
-            fallback=tuple(part.form.fallback),
-        )
+        yield _rule(part.form, defaults)
+
+
+def _rule(form: RuleForm, defaults: DefaultLimitsForm) -> Rule:
+    return Rule(
+        id=form.id,
+        why=form.why.strip(),
+        when=condition(form.when or WhenForm()),
+        pool=form.pool,
+        limits=_limits(form.limits, defaults),
+        fallback=tuple(form.fallback),
+        requires=requirements(form.requires),
+        checks=answer_checks(form.checks),
+        confidence=confidence_plan(form.confidence),
+        advisor=advisor_plan(form.advisor),
+        cache=cache_plan(form.cache),
+    )
 
 
 def _tool_rules(draft: Draft, defaults: DefaultLimitsForm) -> Iterator[Rule]:
@@ -88,22 +131,6 @@ def _tool_rules(draft: Draft, defaults: DefaultLimitsForm) -> Iterator[Rule]:
         )
 
 
-def _condition(when: WhenForm) -> Condition:
-    return Condition(
-        tools=(COMPLETION_TOOL,),
-        intents=tuple(when.intent or ()),
-        min_confidence=when.confidence_at_least,
-        customer_tiers=tuple(when.customer_tier or ()),
-        tenants=tuple(when.tenant or ()),
-        locales=tuple(when.locale or ()),
-        channels=tuple(when.channel or ()),
-        min_prompt_tokens=when.prompt_tokens_at_least,
-        max_prompt_tokens=when.prompt_tokens_at_most,
-        min_turns=when.turns_at_least,
-        tools_offered=when.tools_offered,
-    )
-
-
 def _limits(own: LimitsForm | None, defaults: DefaultLimitsForm) -> ChainLimits:
     """Return a part's own limits, completed by the document's."""
     mine = own or LimitsForm()
@@ -111,6 +138,25 @@ def _limits(own: LimitsForm | None, defaults: DefaultLimitsForm) -> ChainLimits:
         deadline_s=mine.deadline_s or defaults.deadline_s,
         attempt_timeout_s=mine.attempt_timeout_s or defaults.attempt_timeout_s,
         attempts=mine.attempts or defaults.attempts,
-        budget_microusd=microusd(Decimal(str(mine.budget_usd or defaults.budget_usd))),
+        budget_microusd=dollars(mine.budget_usd or defaults.budget_usd),
         max_output_tokens=mine.max_output_tokens or defaults.max_output_tokens,
+    )
+
+
+def _budgets(form: BudgetsForm) -> BudgetPlan:
+    return BudgetPlan(
+        ticket_microusd=maybe_dollars(form.ticket_usd),
+        run_microusd=maybe_dollars(form.run_usd),
+        tenant_month_microusd=maybe_dollars(form.tenant_month_usd),
+        ticket_expected_microusd=maybe_dollars(form.ticket_expected_usd),
+        hand_over_at=form.hand_over_at,
+    )
+
+
+def _learning(form: LearningForm) -> LearningPlan:
+    plain = LearningPlan()
+    return LearningPlan(
+        mode=form.mode,
+        exploration=plain.exploration if form.exploration is None else form.exploration,
+        min_quality=plain.min_quality if form.quality_at_least is None else form.quality_at_least,
     )

@@ -9,15 +9,21 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, Strict
 
-from mcp_router.domain.policy import PoolStrategy
-from mcp_router.fields import Name, matching
+from mcp_router.domain.learning import LearningMode
+from mcp_router.domain.policy import FallbackOrder, PoolStrategy
 from mcp_router.marked_yaml import YamlPath, YamlValue
+from mcp_router.policy.cases import CasePart, case_parts
+from mcp_router.policy.draft_rules import DefaultLimitsForm, RuleForm, ToolForm
+from mcp_router.policy.draft_words import (
+    MAX_PARTS,
+    Budget,
+    Line,
+    PolicyName,
+    Prose,
+    Share,
+    TargetName,
+)
 from mcp_router.review import Form, Review
-
-
-def _listed(value: YamlValue) -> YamlValue:
-    """Let one word stand for a list of one."""
-    return [value] if isinstance(value, str) else value
 
 
 def _target(value: YamlValue) -> YamlValue:
@@ -25,118 +31,130 @@ def _target(value: YamlValue) -> YamlValue:
     return {"target": value} if isinstance(value, str) else value
 
 
-AN_INTENT = "a name such as refund_dispute: small letters, digits and underscores"
-AN_ID = "a name such as account-safety: small letters, digits, dashes and underscores"
-MAX_PARTS = 200  # intents, pools or rules: more than a person keeps in view, and quick to check
-INTENT_NAME = "[a-z][a-z0-9_]{0,63}"
-ID = "[a-z0-9][a-z0-9_-]{0,63}"
-
-_Id = Annotated[str, matching(ID, AN_ID)]
-_PolicyName = Annotated[
-    str, matching("[a-z0-9][a-z0-9-]{0,63}", "a name of small letters, digits and dashes")
-]
-_Line = Annotated[str, matching(r"(?=.*\S)[^\x00-\x1f\x7f]{1,200}", "one line of text")]
-_Prose = Annotated[str, matching(r"(?s)(?=.*\S).{1,5000}", "a sentence or more")]
-_Word = Annotated[str, matching(r"[!-~]{1,64}", "a word without spaces")]
-_Words = Annotated[list[_Word], Field(min_length=1), BeforeValidator(_listed)]
-_Share = Annotated[float, Field(ge=0, le=1)]
-_Seconds = Annotated[float, Field(gt=0, le=3600)]
-_Attempts = Annotated[int, Field(ge=1, le=20)]
-_Dollars = Annotated[float, Field(gt=0, le=1000)]
-_Tokens = Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-class LimitsForm(Form):
-    """What a rule or a tool sets for itself; the rest comes from the document's `limits`."""
-
-    deadline_s: _Seconds | None = None
-    attempt_timeout_s: _Seconds | None = None
-    attempts: _Attempts | None = None
-    budget_usd: _Dollars | None = None
-    max_output_tokens: _Tokens | None = None
-
-
-class DefaultLimitsForm(Form):
-    """The document's `limits`: all of them, so that nothing is decided by code."""
-
-    deadline_s: _Seconds
-    attempt_timeout_s: _Seconds
-    attempts: _Attempts
-    budget_usd: _Dollars
-    max_output_tokens: _Tokens
-
-
 class IntentForm(Form):
     """Something customers want, by example."""
 
-    examples: list[_Line] = Field(min_length=1, max_length=MAX_PARTS)
+    examples: list[Line] = Field(
+        min_length=1, max_length=MAX_PARTS, description="phrases as customers write them"
+    )
+    account_specific: bool | None = Field(
+        default=None,
+        description="true: an answer holds facts of one customer, and is never given to another",
+    )
 
 
 class TargetForm(Form):
     """A member of a pool; a bare name stands for one without a quality."""
 
-    target: Name
-    quality: _Share | None = None
+    target: TargetName = Field(description="the name of a model or desk in router.yaml")
+    quality: Share | None = Field(
+        default=None,
+        description="the share of good answers in an evaluation of yours; required where the "
+        "strategy or a rule ranks by it",
+    )
+
+
+class WeightsForm(Form):
+    """How much each factor counts in a balanced pool; only their proportions matter."""
+
+    cost: float = Field(default=0, ge=0, le=1_000, description="the price of this very call")
+    latency: float = Field(default=0, ge=0, le=1_000, description="the p95 of the last minutes")
+    success: float = Field(
+        default=0, ge=0, le=1_000, description="the share of attempts that answered"
+    )
+    quality: float = Field(default=0, ge=0, le=1_000, description="the target's `quality`")
+
+
+_Target = Annotated[
+    TargetForm, BeforeValidator(_target, json_schema_input_type=TargetName | TargetForm)
+]
 
 
 class PoolForm(Form):
     """A named set of targets."""
 
-    kind: Literal["model", "desk"] = "model"
-    goal: Literal["cost", "quality", "stability"]
-    strategy: Annotated[PoolStrategy, Strict(False)] | None = None
-    targets: list[Annotated[TargetForm, BeforeValidator(_target)]] = Field(
-        min_length=1, max_length=MAX_PARTS
+    kind: Literal["model", "desk"] = Field(
+        default="model", description="whether its targets are models or desks"
+    )
+    goal: Literal["cost", "quality", "stability"] = Field(
+        description="what the pool is for; for people"
+    )
+    strategy: Annotated[PoolStrategy, Strict(False)] | None = Field(
+        default=None, description="how its targets are ranked; required for models"
+    )
+    weights: WeightsForm | None = Field(
+        default=None, description="of a balanced pool; all factors count alike if not said"
+    )
+    targets: list[_Target] = Field(
+        min_length=1, max_length=MAX_PARTS, description="the models or desks, each once"
     )
 
 
-class WhenForm(Form):
-    """What a rule asks; every key that is there must hold, a list asks for any of its words."""
+class BudgetsForm(Form):
+    """Budgets beyond that of one call; what is not said sets no limit."""
 
-    intent: _Words | None = None
-    confidence_at_least: _Share | None = None
-    customer_tier: _Words | None = None
-    tenant: _Words | None = None
-    locale: _Words | None = None
-    channel: _Words | None = None
-    prompt_tokens_at_least: int | None = Field(default=None, ge=0)
-    prompt_tokens_at_most: int | None = Field(default=None, ge=0)
-    turns_at_least: int | None = Field(default=None, ge=0)
-    tools_offered: bool | None = None
-
-
-class RuleForm(Form):
-    """Where a completion goes, and why."""
-
-    id: _Id
-    why: _Prose
-    when: WhenForm | None = None
-    pool: str
-    fallback: list[str] = Field(default_factory=list)
-    limits: LimitsForm | None = None
+    ticket_usd: Budget | None = Field(
+        default=None, description="US dollars that all calls about one ticket may cost"
+    )
+    run_usd: Budget | None = Field(
+        default=None, description="US dollars that all calls of one run of the host may cost"
+    )
+    tenant_month_usd: Budget | None = Field(
+        default=None, description="US dollars of a tenant in one calendar month, UTC"
+    )
+    ticket_expected_usd: Budget | None = Field(
+        default=None, description="US dollars that a ticket usually costs"
+    )
+    hand_over_at: float | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="a ticket that costs more than that many times `ticket_expected_usd` goes to "
+        "a person",
+    )
 
 
-class ToolForm(Form):
-    """Where the calls of one desk tool go."""
+class LearningForm(Form):
+    """What the policy does with what outcomes teach."""
 
-    pool: str
-    fallback: list[str] = Field(default_factory=list)
-    limits: LimitsForm | None = None
+    mode: Annotated[LearningMode, Strict(False)] = Field(
+        description="off; observe: estimated and noted, nothing changes; on: estimates choose"
+    )
+    exploration: float | None = Field(
+        default=None,
+        ge=0,
+        le=0.5,
+        description="the share of calls that are spread evenly; 0.05 if not said",
+    )
+    quality_at_least: Share | None = Field(
+        default=None, description="never a target below it, whatever was learned"
+    )
 
 
 class HeadForm(Form):
     """Everything at the outermost level; the sections are read part by part."""
 
-    name: _PolicyName
-    version: int = Field(ge=1, le=999_999_999)
-    owner: _Line
-    description: _Prose
-    changes: _Prose
+    name: PolicyName = Field(description="the name of the document's folder")
+    version: int = Field(ge=1, le=999_999_999, description="the number of the document's file")
+    owner: Line = Field(description="who answers for it")
+    description: Prose = Field(description="what it is for")
+    changes: Prose = Field(description="what this version changed, and why")
+    evaluation: Line | None = Field(
+        default=None, description="where the evaluation report of this version is"
+    )
+    fallback_order: Annotated[FallbackOrder, Strict(False)] | None = Field(
+        default=None,
+        description="who takes over after the first target: family-first (the default), the same "
+        "family at another provider, or ranked, by rank alone",
+    )
     limits: object
+    budgets: object = None
+    learning: object = None
     intents: dict[str, object] | None = Field(default=None, max_length=MAX_PARTS)
     pools: dict[str, object] = Field(min_length=1, max_length=MAX_PARTS)
     rules: list[object] = Field(min_length=1, max_length=MAX_PARTS)
     tools: dict[str, object] | None = None
+    tests: list[object] | None = Field(default=None, max_length=MAX_PARTS)
 
 
 _F = TypeVar("_F", bound=Form)
@@ -157,24 +175,38 @@ class Draft:
 
     head: HeadForm | None
     limits: DefaultLimitsForm | None
+    budgets: BudgetsForm | None
+    learning: LearningForm | None
     intents: tuple[Part[IntentForm], ...]
     pools: tuple[Part[PoolForm], ...]
     rules: tuple[Part[RuleForm], ...]
     tools: tuple[Part[ToolForm], ...]
+    cases: tuple[CasePart, ...]
+
+    def pool(self, name: str) -> Part[PoolForm] | None:
+        """Return the pool of that name, None where there is none that could be read."""
+        return next((pool for pool in self.pools if pool.name == name), None)
 
 
 def read_draft(review: Review) -> Draft:
     """Return the parts of the review's document, after keeping a problem for each that fails."""
     head = review.read(HeadForm, ())
-    has_limits = "limits" in review.names(())
     return Draft(
         head=head,
-        limits=review.read(DefaultLimitsForm, ("limits",)) if has_limits else None,
+        limits=_section(review, DefaultLimitsForm, "limits"),
+        budgets=_section(review, BudgetsForm, "budgets"),
+        learning=_section(review, LearningForm, "learning"),
         intents=tuple(_parts(review, IntentForm, "intents")),
         pools=tuple(_parts(review, PoolForm, "pools")),
         rules=tuple(_rules(review)),
         tools=tuple(_parts(review, ToolForm, "tools")),
+        cases=tuple(case_parts(review, "tests")),
     )
+
+
+def _section(review: Review, form: type[_F], name: str) -> _F | None:
+    """Return a section that is one form, None where it is missing or could not be read."""
+    return review.read(form, (name,)) if name in review.names(()) else None
 
 
 def _parts(review: Review, form: type[_F], section: str) -> Iterator[Part[_F]]:

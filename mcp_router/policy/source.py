@@ -13,6 +13,7 @@ from mcp_router.errors import PolicyRejected, UnknownPolicy
 from mcp_router.fields import POLICY_REFERENCE
 from mcp_router.marked_yaml import MAX_BYTES, Problem, parse_yaml
 from mcp_router.policy.build import build
+from mcp_router.policy.catalog import Catalog
 from mcp_router.policy.check import check
 from mcp_router.policy.draft import Draft, read_draft
 from mcp_router.review import Review, tell
@@ -31,12 +32,18 @@ class Examined:
 
 
 def examine(
-    content: bytes, *, file: str, name: str | None = None, version: int | None = None
+    content: bytes,
+    *,
+    file: str,
+    name: str | None = None,
+    version: int | None = None,
+    catalog: Catalog | None = None,
 ) -> Examined:
     """Return the policy in `content`, or every problem with it; never raises for bad content.
 
     `file` is the name that problems carry. `name` and `version` are what the document's place
-    promises; leave them out where it has none.
+    promises; leave them out where it has none. With a `catalog` the policy must also fit to what
+    router.yaml has.
     """
     document = parse_yaml(content, file=file)
 
@@ -45,7 +52,7 @@ def examine(
 
     review = Review(document)
     draft = read_draft(review)
-    check(draft, review)
+    check(draft, review, catalog)
     _check_place(draft, review, name, version)
 
     if review.problems or draft.head is None or draft.limits is None:
@@ -92,14 +99,14 @@ class PolicySource:
 
         return self._loaded[reference]
 
-    def examine(self, reference: str) -> Examined:
+    def examine(self, reference: str, catalog: Catalog | None = None) -> Examined:
         """Return what reading that version gives, afresh and with every problem.
 
         Raises:
             UnknownPolicy: there is none; the message lists what there is.
             PolicyRejected: the document cannot be read at all.
         """
-        return self._examine(*self._resolve(reference))
+        return self._examine(*self._resolve(reference), catalog)
 
     def _resolve(self, reference: str) -> tuple[str, int]:
         """Return the name and version of a reference, both known to exist."""
@@ -126,7 +133,7 @@ class PolicySource:
 
         return examined.policy
 
-    def _examine(self, name: str, version: int) -> Examined:
+    def _examine(self, name: str, version: int, catalog: Catalog | None = None) -> Examined:
         entry = self._root() / name / f"{version}.yaml"
         file = f"{self._folder or 'policies'}/{name}/{version}.yaml"
 
@@ -136,7 +143,7 @@ class PolicySource:
         except OSError as error:
             raise PolicyRejected(f"{file} cannot be read: {error.strerror}.") from None
 
-        return examine(content, file=file, name=name, version=version)
+        return examine(content, file=file, name=name, version=version, catalog=catalog)
 
     def _root(self) -> Traversable:
         return files(_PACKAGED) if self._folder is None else self._folder

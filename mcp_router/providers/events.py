@@ -57,8 +57,9 @@ class EventReader:
             if len(self._line) + self._held > EVENT_BYTES:
                 raise garbled("an event is longer than any completion")
 
+            self._after_return = line.endswith(b"\r")
+
             if line.endswith((b"\n", b"\r")):
-                self._after_return = line.endswith(b"\r")
                 yield from self._end_line()
 
     def _end_line(self) -> Iterator[Event]:

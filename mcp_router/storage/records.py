@@ -9,6 +9,7 @@ from mcp_router.domain.record import Record, StoredRecord
 from mcp_router.errors import StorageUnavailable
 
 _RECORD = TypeAdapter(Record)
+_STORED = TypeAdapter(StoredRecord)
 
 
 def read_record(seq: int, text: str) -> StoredRecord:
@@ -27,6 +28,14 @@ def read_record(seq: int, text: str) -> StoredRecord:
         ) from None
 
     return StoredRecord(seq=seq, record=record)
+
+
+def read_line(line: bytes) -> StoredRecord | None:
+    """Return the record of an exported line, None if it holds none that this version can read."""
+    try:
+        return _STORED.validate_json(line)
+    except ValidationError:
+        return None
 
 
 def record_values(record: Record) -> tuple[str | int | None, ...]:

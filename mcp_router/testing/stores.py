@@ -222,8 +222,13 @@ class MemoryRecords:
     async def append(self, record: Record) -> int:
         """Return the record's place, counted from 1."""
         await _commit(self.broken)
-        self._stored.append(StoredRecord(seq=len(self._stored) + 1, record=record))
-        return len(self._stored)
+        return self.add(record).seq
+
+    def add(self, record: Record) -> StoredRecord:
+        """Append a record within a transaction of the caller, and return it with its place."""
+        stored = StoredRecord(seq=len(self._stored) + 1, record=record)
+        self._stored.append(stored)
+        return stored
 
     async def find(self, tenant: str, decision_id: str) -> StoredRecord | None:
         """Return the tenant's record of a decision, or None."""

@@ -180,7 +180,8 @@ def test_intents(old: str, new: str, expected: str) -> None:
             "strategy: quality-first",
             "strategy: best",
             "24:15: pools.strong.strategy: "
-            "expected one of 'cost-optimized', 'balanced', 'quality-first' or 'as-listed'",
+            "expected one of 'cost-optimized', 'balanced', 'quality-first', 'latency-optimized' "
+            "or 'as-listed'",
         ),
         (
             "goal: quality\n",

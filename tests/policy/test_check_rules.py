@@ -59,13 +59,13 @@ from tests.policy.documents import changed, problems
             "fallback: [strong]",
             "fallback: [cheap]",
             "38:16: rules[1].fallback[0]: "
-            "expected each pool once: the same targets would be tried again",
+            "expected each pool once: a cycle would ask the same targets again",
         ),
         (
             "fallback: [strong]",
             "fallback: [strong, strong]",
             "38:24: rules[1].fallback[1]: "
-            "expected each pool once: the same targets would be tried again",
+            "expected each pool once: a cycle would ask the same targets again",
         ),
         ("id: returns", "id: disputes", "34:9: rules[1].id: expected an id that no other rule has"),
         (

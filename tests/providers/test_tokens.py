@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mcp_router.domain.completion import CompletionRequest, Message, Role
-from mcp_router.providers.tokens import estimate_tokens
+from mcp_router.providers.tokens import estimate_tokens, text_tokens
 from tests.providers.examples import ASK, CALLS, TOOL
 
 
@@ -35,3 +35,7 @@ def test_tools_and_calls_count_with_names_texts_and_schemas() -> None:
 
 def test_half_of_an_emoji_is_counted_too() -> None:
     assert estimate_tokens(said("\ud83d")) == 5
+
+
+def test_what_a_model_said_counts_by_its_bytes_alone() -> None:
+    assert [text_tokens(text) for text in ("", "a", "abcd", "größe")] == [0, 1, 1, 2]

@@ -41,6 +41,18 @@ async def test_records_come_in_order_of_one_tenant_or_of_all(store: Store, url: 
         assert (archive.count(), archive.count("other"), archive.count("nobody")) == (3, 1, 0)
 
 
+async def test_records_can_begin_at_a_time(store: Store, url: str) -> None:
+    late = replace(record("late"), at_ms=record("early").at_ms + 1)
+
+    for one in (late, record("early"), replace(late, decision_id="other", tenant="other")):
+        await store.decisions.append(one)
+
+    with open_archive(url) as archive:
+        assert [one.seq for one in archive.records(since_ms=late.at_ms)] == [1, 3]
+        assert [one.seq for one in archive.records("acme", since_ms=late.at_ms)] == [1]
+        assert [one.seq for one in archive.records("acme", since_ms=late.at_ms + 1)] == []
+
+
 async def test_an_export_sees_one_moment_while_the_server_goes_on_writing(
     store: Store, url: str
 ) -> None:

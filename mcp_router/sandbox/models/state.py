@@ -16,7 +16,7 @@ from mcp_router.domain.completion import (
 )
 from mcp_router.sandbox.models.ask import Ask, JsonObject, Served
 from mcp_router.sandbox.models.brain import output_tokens, think
-from mcp_router.sandbox.models.usage import PromptCache
+from mcp_router.sandbox.models.usage import PromptCache, input_tokens
 from mcp_router.settings import ProviderKind
 
 REMEMBERED_REQUESTS = 200
@@ -128,10 +128,7 @@ class ModelsState:
             scripted = self._take(name) or answer
             usage = self._usage(ask)
 
-        completion = think(ask.request, ask.model)
-
-        if scripted is not None:
-            completion = _spoken(scripted, completion)
+        completion = think(ask.request, ask.model) if scripted is None else _spoken(scripted, ask)
 
         calls = tuple(
             replace(call, id=f"{_CALL_PREFIX[ask.model.kind]}{_token(number, place)}")
@@ -177,17 +174,19 @@ _CALL_PREFIX = {
 }
 
 
-def _spoken(scripted: ScriptedAnswer, thought: Completion) -> Completion:
+def _spoken(scripted: ScriptedAnswer, ask: Ask) -> Completion:
     calls = scripted.tool_calls
     usual = FinishReason.TOOL_CALLS if calls else FinishReason.STOP
-    spent = output_tokens(scripted.text, calls)
-    return replace(
-        thought,
+    return Completion(
         text=scripted.text,
         mean_logprob=scripted.mean_logprob,
         tool_calls=calls,
         finish_reason=scripted.finish_reason or usual,
-        usage=replace(thought.usage, output_tokens=spent),
+        usage=Usage(
+            input_tokens=input_tokens(ask.request),
+            output_tokens=output_tokens(scripted.text, calls),
+        ),
+        model=ask.model.served_as,
     )
 
 

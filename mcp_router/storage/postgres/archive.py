@@ -41,8 +41,12 @@ class Archive:
 
         self._rows("SELECT set_config('default_transaction_read_only', 'on', false)", ())
 
-    def records(self, tenant: str | None = None) -> Iterator[StoredRecord]:
+    def records(
+        self, tenant: str | None = None, *, since_ms: int | None = None
+    ) -> Iterator[StoredRecord]:
         """Yield the decision log in order, a batch at a time, of one tenant or of all.
+
+        `since_ms` leaves out calls that came before that time.
 
         Raises:
             StorageUnavailable: the database is no store of the router, or is gone.
@@ -53,8 +57,8 @@ class Archive:
         # open for all of it would keep the whole database from being vacuumed.
         while rows := self._rows(
             f"SELECT seq, record FROM decisions WHERE seq > %s AND {_SCOPE} "  # noqa: S608  # ours
-            "ORDER BY seq LIMIT %s",
-            (last, tenant, tenant, _EXPORT_BATCH),
+            "AND (%s::bigint IS NULL OR at_ms >= %s) ORDER BY seq LIMIT %s",
+            (last, tenant, tenant, since_ms, since_ms, _EXPORT_BATCH),
         ):
             yield from map(stored_record, rows)
             last = rows[-1]["seq"]

@@ -121,6 +121,22 @@ async def _insert(connection: Connection, batch: Sequence[Row]) -> Sequence[int]
     return [places[row[0]] for row in batch]
 
 
+async def append_record(connection: Connection, record: Record) -> int:
+    """Append a record inside the caller's transaction, and return its place.
+
+    The head's row lock is held until that transaction ends: make it the last thing it does.
+    """
+    return (await _insert(connection, [_row(record)]))[0]
+
+
+async def is_kept(connection: Connection, record: Record) -> bool:
+    """Return whether a record of that id is on disk."""
+    found = await connection.execute(
+        "SELECT 1 FROM decisions WHERE decision_id = %s", (record.decision_id,)
+    )
+    return await found.fetchone() is not None
+
+
 def stored_record(row: DictRow) -> StoredRecord:
     """Return the frozen record of a row that has `seq` and `record`; raises as `read_record`."""
     return read_record(row["seq"], row["record"])

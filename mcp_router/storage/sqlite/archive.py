@@ -42,8 +42,12 @@ class Archive:
         self._connection.row_factory = sqlite3.Row
         self._host = ThisHost()
 
-    def records(self, tenant: str | None = None) -> Iterator[StoredRecord]:
+    def records(
+        self, tenant: str | None = None, *, since_ms: int | None = None
+    ) -> Iterator[StoredRecord]:
         """Yield the decision log in order, one row at a time, of one tenant or of all.
+
+        `since_ms` leaves out calls that came before that time.
 
         Raises:
             StorageUnavailable: the file is no store of the router.
@@ -52,8 +56,9 @@ class Archive:
             yield from map(
                 stored_record,
                 self._connection.execute(
-                    "SELECT seq, record FROM decisions WHERE ? IS NULL OR tenant = ? ORDER BY seq",
-                    (tenant, tenant),
+                    "SELECT seq, record FROM decisions WHERE (? IS NULL OR tenant = ?) "
+                    "AND (? IS NULL OR at_ms >= ?) ORDER BY seq",
+                    (tenant, tenant, since_ms, since_ms),
                 ),
             )
 

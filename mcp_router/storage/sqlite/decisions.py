@@ -16,7 +16,7 @@ class DecisionTable:
 
     async def append(self, record: Record) -> int:
         """Return the record's place in the log, once it is on disk."""
-        return await self._database.write(lambda connection: _insert(connection, record))
+        return await self._database.write(lambda connection: insert_record(connection, record))
 
     async def find(self, tenant: str, decision_id: str) -> StoredRecord | None:
         """Return the tenant's record of that decision, or None."""
@@ -37,8 +37,8 @@ def stored_record(row: sqlite3.Row) -> StoredRecord:
     return read_record(row["seq"], row["record"])
 
 
-def _insert(connection: sqlite3.Connection, record: Record) -> int:
-    """Write one row: the columns that people ask by, and the whole record."""
+def insert_record(connection: sqlite3.Connection, record: Record) -> int:
+    """Write one row, the columns that people ask by and the whole record; return its place."""
     cursor = connection.execute(
         """
         INSERT INTO decisions (decision_id, at_ms, tenant, tool, outcome, run_id, ticket_id,

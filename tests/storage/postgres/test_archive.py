@@ -32,6 +32,18 @@ async def test_the_log_comes_in_order_of_one_tenant_or_of_all(
         assert (archive.count(), archive.count("acme"), archive.count("nobody")) == (3, 2, 0)
 
 
+async def test_the_log_can_begin_at_a_time(decisions: DecisionTable, url: str) -> None:
+    late = replace(record("late"), at_ms=record("early").at_ms + 1)
+
+    for one in (late, record("early"), replace(late, decision_id="other", tenant="other")):
+        await decisions.append(one)
+
+    with Archive(url) as archive:
+        assert [one.seq for one in archive.records(since_ms=late.at_ms)] == [1, 3]
+        assert [one.seq for one in archive.records("acme", since_ms=late.at_ms)] == [1]
+        assert [one.seq for one in archive.records("acme", since_ms=late.at_ms + 1)] == []
+
+
 async def test_a_long_log_comes_whole(decisions: DecisionTable, url: str) -> None:
     await decisions.append(record("first"))
 
