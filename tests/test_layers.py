@@ -35,6 +35,7 @@ FLOORS = {
     # 4 keepers
     "budget": 4,
     "cache": 4,
+    "learning": 4,
     "ledger": 4,
     "audit": 4,
     "health": 4,
@@ -48,6 +49,7 @@ FLOORS = {
     "pipeline": 6,
     "shadow": 6,
     "replay": 6,
+    "trial": 6,
     "advisor": 6,
     "services": 6,
     # 7 tools
@@ -76,6 +78,7 @@ SAME_FLOOR = {
     ("actions", "execute"): "a walk runs its chain",
     ("lookups", "execute"): "a walk runs its chain",
     ("actions", "lookups"): "a write between two desks reads at the first",
+    ("replay", "trial"): "both say what a decision comes to in the same words",
     ("serve", "app"): "a transport serves the application that `app` has wired",
     ("__main__", "cli"): "`python -m mcp_router` is the command line",
     ("cli", "app"): "a command opens the application",

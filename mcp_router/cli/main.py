@@ -9,6 +9,7 @@ from mcp_router.cli.common import CodedGroup
 from mcp_router.cli.demo import demo
 from mcp_router.cli.doctor import doctor
 from mcp_router.cli.policy import policy
+from mcp_router.cli.policy_study import policy_diff, policy_replay, policy_test
 from mcp_router.cli.route import route
 from mcp_router.cli.serve import serve
 
@@ -27,5 +28,8 @@ main.add_command(serve)
 main.add_command(doctor)
 main.add_command(route)
 main.add_command(policy)
+policy.add_command(policy_test)
+policy.add_command(policy_diff)
+policy.add_command(policy_replay)
 main.add_command(actions)
 main.add_command(audit)

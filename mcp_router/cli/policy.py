@@ -13,14 +13,20 @@ from mcp_router.canonical import plain
 from mcp_router.cli.common import EXIT_FAILED, config_option, find_config, json_option
 from mcp_router.cli.policy_show import show_policy
 from mcp_router.cli.printing import table_console
+from mcp_router.clock import SystemClock
 from mcp_router.decide.wording import count
-from mcp_router.errors import FileUnusable, SettingsMissing
+from mcp_router.errors import FileUnusable, MissingSecret, SettingsMissing
 from mcp_router.fields import POLICY_REFERENCE
 from mcp_router.marked_yaml import MAX_BYTES, Problem
+from mcp_router.policy.catalog import Catalog
+from mcp_router.policy.schema import policy_schema
 from mcp_router.policy.source import Examined, PolicySource, examine
-from mcp_router.settings import load_settings
+from mcp_router.providers.prices import PriceBook
+from mcp_router.settings import Settings, load_settings
 
 DEFAULT_POLICY = "support"
+
+_SHORT_PROMPT = 1  # some models charge more for long ones; a budget must pay a short one at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +40,14 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Configured:
-    """The policies of router.yaml, or the packaged ones where there is none."""
+    """The policies of router.yaml, or the packaged ones where there is none.
+
+    `catalog` is what the same file has to send calls to.
+    """
 
     source: PolicySource
     default: str
+    catalog: Catalog | None = None
 
 
 @click.group()
@@ -54,8 +64,9 @@ def check(documents: tuple[str, ...], config: Path | None, as_json: bool) -> Non
 
     A document is named as NAME (every version of it), NAME@VERSION, or a FILE that need not be
     released yet; a FOLDER holds documents as NAME/VERSION.yaml. Without any, all policies of
-    router.yaml are checked, or the packaged ones where there is no router.yaml. The exit code is
-    1 when something is wrong.
+    router.yaml are checked, or the packaged ones where there is no router.yaml. Where there is one,
+    the names of models and desks and the prices are checked too. The exit code is 1 when something
+    is wrong.
     """
     checked = tuple(_check(documents, config))
     wrong = sum(not one.ok for one in checked)
@@ -87,6 +98,12 @@ def show(reference: str | None, config: Path | None, as_json: bool) -> None:
         show_policy(table_console(), shown)
 
 
+@policy.command()
+def schema() -> None:
+    """Print the JSON Schema of policy documents, for editors that complete and check YAML."""
+    click.echo(policy_schema(), nl=False)
+
+
 def _configured(config: Path | None) -> _Configured:
     """Return where policies come from.
 
@@ -100,40 +117,63 @@ def _configured(config: Path | None) -> _Configured:
         return _Configured(source=PolicySource(None), default=DEFAULT_POLICY)
 
     settings = load_settings(file, os.environ)
-    return _Configured(source=PolicySource(settings.policies), default=settings.policy)
+    return _Configured(
+        source=PolicySource(settings.policies),
+        default=settings.policy,
+        catalog=catalog_of(settings),
+    )
+
+
+def catalog_of(settings: Settings) -> Catalog:
+    """Return what router.yaml has to send calls to, at the prices of short prompts."""
+    prices = PriceBook(settings.providers, SystemClock())
+    return Catalog(
+        models={model.name: prices.price(model, _SHORT_PROMPT) for model in settings.models},
+        desks=frozenset(desk.name for desk in settings.desks),
+    )
 
 
 def _check(documents: tuple[str, ...], config: Path | None) -> Iterator[Checked]:
     """Yield each document's problems, in the order in which they were named."""
     if not documents:
-        yield from _check_all(_configured(config).source, "The policies folder")
+        configured = _configured(config)
+        yield from _check_all(configured.source, "The policies folder", configured.catalog)
         return
 
     for document in documents:
         if POLICY_REFERENCE.fullmatch(document):
-            yield from _check_name(_configured(config).source, document)
+            configured = _configured(config)
+            yield from _check_name(configured.source, document, configured.catalog)
         else:
-            yield from _check_path(Path(document))
+            yield from _check_path(Path(document), _catalog_for_files(config))
 
 
-def _check_name(source: PolicySource, reference: str) -> Iterator[Checked]:
+def _catalog_for_files(config: Path | None) -> Catalog | None:
+    """Return the catalog for documents that stand anywhere; an author may hold no credentials."""
+    try:
+        return _configured(config).catalog
+    except MissingSecret:
+        return None
+
+
+def _check_name(source: PolicySource, reference: str, catalog: Catalog | None) -> Iterator[Checked]:
     """Check the versions that a reference means; a word that is no policy may be a folder."""
     name, _, version = reference.partition("@")
     versions = source.versions(name)
 
     if not versions and Path(reference).exists():
-        yield from _check_path(Path(reference))
+        yield from _check_path(Path(reference), catalog)
     elif version or not versions:
-        yield _checked(reference, source.examine(reference))
+        yield _checked(reference, source.examine(reference, catalog))
     else:
         for one in versions:
-            yield _checked(f"{name}@{one}", source.examine(f"{name}@{one}"))
+            yield _checked(f"{name}@{one}", source.examine(f"{name}@{one}", catalog))
 
 
-def _check_path(path: Path) -> Iterator[Checked]:
+def _check_path(path: Path, catalog: Catalog | None) -> Iterator[Checked]:
     """Check one file, or every document of a folder."""
     if path.is_dir():
-        yield from _check_all(PolicySource(path), str(path))
+        yield from _check_all(PolicySource(path), str(path), catalog)
         return
 
     try:
@@ -145,10 +185,10 @@ def _check_path(path: Path) -> Iterator[Checked]:
             next_step="Name a policy, or a file or folder that you may read.",
         ) from None
 
-    yield _checked(str(path), examine(content, file=str(path)))
+    yield _checked(str(path), examine(content, file=str(path), catalog=catalog))
 
 
-def _check_all(source: PolicySource, where: str) -> Iterator[Checked]:
+def _check_all(source: PolicySource, where: str, catalog: Catalog | None) -> Iterator[Checked]:
     """Check every version of every policy."""
     names = source.names()
 
@@ -159,7 +199,7 @@ def _check_all(source: PolicySource, where: str) -> Iterator[Checked]:
         )
 
     for name in names:
-        yield from _check_name(source, name)
+        yield from _check_name(source, name, catalog)
 
 
 def _checked(document: str, examined: Examined) -> Checked:

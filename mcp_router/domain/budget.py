@@ -76,12 +76,12 @@ UNSPENT = SpendView()
 class Hold:
     """Money that one call has set aside in every one of its accounts.
 
-    A hold whose call is gone counts as spent in full after `expires_ms` (wall clock), since
-    nobody knows what the provider has billed.
+    A hold that is not heard of for `ttl_ms`, by the store's clock, counts as spent in full: its
+    call is gone, and nobody knows what the provider has billed.
     """
 
     hold_id: str
     tenant: str
     accounts: tuple[Account, ...]
     amount_microusd: int
-    expires_ms: int
+    ttl_ms: int

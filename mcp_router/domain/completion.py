@@ -67,6 +67,7 @@ class CompletionRequest:
     """What the host asks; limits are in tokens.
 
     `logprobs` asks for the tokens' log-probabilities, from providers that tell them.
+    `tools_required` asks for a call of a tool, whichever it is; it means nothing without tools.
     """
 
     messages: tuple[Message, ...]
@@ -74,6 +75,7 @@ class CompletionRequest:
     max_output_tokens: int = 1024
     temperature: float | None = None
     logprobs: bool = False
+    tools_required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

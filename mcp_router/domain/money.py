@@ -30,3 +30,14 @@ def format_usd(amount_microusd: int) -> str:
     '$0.001234'
     """
     return f"${Decimal(amount_microusd) / MICRO:.6f}"
+
+
+def short_usd(amount_microusd: int) -> str:
+    """Return dollars as people write them: two decimals, and more only where they say something.
+
+    >>> short_usd(500_000), short_usd(4_000), short_usd(-20_000)
+    ('$0.50', '$0.004', '-$0.02')
+    """
+    whole, rest = divmod(abs(amount_microusd), MICRO)
+    decimals = f"{rest:06}".rstrip("0").ljust(2, "0")
+    return f"{'-' if amount_microusd < 0 else ''}${whole}.{decimals}"

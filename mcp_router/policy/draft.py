@@ -131,8 +131,8 @@ class LearningForm(Form):
     )
 
 
-class HeadForm(Form):
-    """Everything at the outermost level; the sections are read part by part."""
+class TitleForm(Form):
+    """What a document says of itself."""
 
     name: PolicyName = Field(description="the name of the document's folder")
     version: int = Field(ge=1, le=999_999_999, description="the number of the document's file")
@@ -147,6 +147,11 @@ class HeadForm(Form):
         description="who takes over after the first target: family-first (the default), the same "
         "family at another provider, or ranked, by rank alone",
     )
+
+
+class HeadForm(TitleForm):
+    """Everything at the outermost level; the sections are read part by part."""
+
     limits: object
     budgets: object = None
     learning: object = None

@@ -10,17 +10,23 @@ from mcp_router.storage.owner import Host, ThisHost
 from mcp_router.storage.postgres.extra import require_extra
 from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.storage.sqlite.archive import Archive as SqliteArchive
+from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
+from mcp_router.storage.sqlite.estimates import EstimateTable
 from mcp_router.storage.sqlite.health import HealthTable
+from mcp_router.storage.sqlite.stages import StageTable
 
 if TYPE_CHECKING:
     # Their driver is an extra: where it is missing, these names are known to nobody but mypy.
     from mcp_router.storage.postgres.actions import ActionTable as PostgresActions
     from mcp_router.storage.postgres.archive import Archive as PostgresArchive
+    from mcp_router.storage.postgres.budgets import BudgetTable as PostgresBudgets
     from mcp_router.storage.postgres.database import Database as PostgresDatabase
     from mcp_router.storage.postgres.decisions import DecisionTable as PostgresDecisions
+    from mcp_router.storage.postgres.estimates import EstimateTable as PostgresEstimates
     from mcp_router.storage.postgres.health import HealthTable as PostgresHealth
+    from mcp_router.storage.postgres.stages import StageTable as PostgresStages
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
@@ -37,7 +43,10 @@ class Store:
     database: "Database | PostgresDatabase"
     actions: "ActionTable | PostgresActions"
     decisions: "DecisionTable | PostgresDecisions"
+    budgets: "BudgetTable | PostgresBudgets"
+    estimates: "EstimateTable | PostgresEstimates"
     health: "HealthTable | PostgresHealth"
+    stages: "StageTable | PostgresStages"
     closing: Callable[[], Awaitable[None]]
 
     async def aclose(self) -> None:
@@ -67,6 +76,7 @@ def open_store(
 
     path = _path(url)
     opened = database(path, busy_timeout_ms=busy_timeout_ms)
+    host = host or ThisHost()
 
     async def close() -> None:
         opened.close()
@@ -74,9 +84,12 @@ def open_store(
     return Store(
         place=f"the SQLite file {path}",
         database=opened,
-        actions=ActionTable(opened, host or ThisHost()),
+        actions=ActionTable(opened, host),
         decisions=DecisionTable(opened),
+        budgets=BudgetTable(opened, host),
+        estimates=EstimateTable(opened),
         health=HealthTable(opened),
+        stages=StageTable(opened),
         closing=close,
     )
 
@@ -101,16 +114,24 @@ def _open_postgres(url: str) -> Store:
     """Return the tables of a PostgreSQL database."""
     require_extra()
     from mcp_router.storage.postgres.actions import ActionTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.budgets import BudgetTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.database import Database  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.decisions import DecisionTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.estimates import EstimateTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.health import HealthTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.stages import StageTable  # noqa: PLC0415  # an extra
 
     database = Database(url)
-    actions, decisions = ActionTable(database), DecisionTable(database)
+    actions, decisions, budgets = (
+        ActionTable(database),
+        DecisionTable(database),
+        BudgetTable(database),
+    )
 
     async def close() -> None:
         await actions.aclose()
         await decisions.aclose()
+        await budgets.aclose()
         await database.aclose()
 
     return Store(
@@ -118,7 +139,10 @@ def _open_postgres(url: str) -> Store:
         database=database,
         actions=actions,
         decisions=decisions,
+        budgets=budgets,
+        estimates=EstimateTable(database),
         health=HealthTable(database),
+        stages=StageTable(database),
         closing=close,
     )
 

@@ -6,16 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcp_router.audit.log import RecordStore
+from mcp_router.budget.budgets import BudgetStore
 from mcp_router.domain.action import (
     Action,
 )
+from mcp_router.health.store import HealthStore
+from mcp_router.learning.estimates import EstimateStore
 from mcp_router.ledger.ledger import ActionStore
+from mcp_router.rollout.store import StageStore
 from mcp_router.storage.sqlite.actions import ActionTable
+from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
+from mcp_router.storage.sqlite.estimates import EstimateTable
+from mcp_router.storage.sqlite.health import HealthTable
+from mcp_router.storage.sqlite.stages import StageTable
 from mcp_router.storage.store import open_store
+from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
+from mcp_router.testing.estimates import MemoryEstimates
+from mcp_router.testing.health import MemoryHealth
 from mcp_router.testing.inline_database import InlineDatabase
+from mcp_router.testing.stages import MemoryStages
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.storage.hosts import ManualHost
 from tests.storage.postgres.clock import ServerClock
@@ -28,13 +40,26 @@ class Opened:
 
     actions: ActionStore
     records: RecordStore
+    budgets: BudgetStore
+    estimates: EstimateStore
+    health: HealthStore
+    stages: StageStore
     advance: Callable[[float], None]
 
 
 @asynccontextmanager
 async def memory(folder: Path) -> AsyncIterator[Opened]:
     clock = ManualClock()
-    yield Opened(actions=MemoryActions(clock), records=MemoryRecords(), advance=clock.advance)
+    records = MemoryRecords()
+    yield Opened(
+        actions=MemoryActions(clock),
+        records=records,
+        budgets=MemoryBudgets(clock),
+        estimates=MemoryEstimates(),
+        health=MemoryHealth(),
+        stages=MemoryStages(records),
+        advance=clock.advance,
+    )
 
 
 @asynccontextmanager
@@ -56,6 +81,10 @@ def _tables(database: Database) -> Opened:
     return Opened(
         actions=ActionTable(database, host),
         records=DecisionTable(database),
+        budgets=BudgetTable(database, host),
+        estimates=EstimateTable(database),
+        health=HealthTable(database),
+        stages=StageTable(database),
         advance=host.advance,
     )
 
@@ -66,7 +95,15 @@ async def postgres(folder: Path) -> AsyncIterator[Opened]:
     store = open_store(url)
     await store.database.check()  # the tables are there from the first use on
     clock = ServerClock(url)
-    yield Opened(actions=store.actions, records=store.decisions, advance=clock.advance)
+    yield Opened(
+        actions=store.actions,
+        records=store.decisions,
+        budgets=store.budgets,
+        estimates=store.estimates,
+        health=store.health,
+        stages=store.stages,
+        advance=clock.advance,
+    )
     clock.close()
     await store.aclose()
 

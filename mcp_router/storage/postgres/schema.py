@@ -12,7 +12,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.postgres.schema_budgets import BUDGETS, ESTIMATES
 from mcp_router.storage.postgres.schema_health import HEALTH
+from mcp_router.storage.postgres.schema_stages import STAGES
 
 Connection: TypeAlias = AsyncConnection[DictRow]
 
@@ -265,7 +267,10 @@ class Migration:
 MIGRATIONS = (
     Migration(number=1, name="decisions", sql=_DECISIONS),
     Migration(number=2, name="actions", sql=_ACTIONS),
+    Migration(number=3, name="budgets", sql=BUDGETS),
+    Migration(number=4, name="estimates", sql=ESTIMATES),
     Migration(number=5, name="health", sql=HEALTH),
+    Migration(number=6, name="stages", sql=STAGES),
 )
 
 

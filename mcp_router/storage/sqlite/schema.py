@@ -6,6 +6,7 @@ from sqlite_utils import Database, Migrations
 
 from mcp_router.storage.sqlite.schema_budgets import BUDGETS, ESTIMATES
 from mcp_router.storage.sqlite.schema_health import HEALTH
+from mcp_router.storage.sqlite.schema_stages import STAGES
 
 migrations = Migrations("mcp-router")
 
@@ -184,6 +185,13 @@ def m006_estimates(db: Database) -> None:
 def m007_health(db: Database) -> None:
     """Create minutes of health and breakers, which all processes share."""
     for statement in HEALTH:
+        db.conn.execute(statement)
+
+
+@migrations()
+def m008_stages(db: Database) -> None:
+    """Create how policies stand, which versions were used, and what arms have come to."""
+    for statement in STAGES:
         db.conn.execute(statement)
 
 
