@@ -23,7 +23,7 @@ from mcp_router.domain.completion import (
     Usage,
 )
 from mcp_router.domain.decision import Candidate, ChainLimits, Decision
-from mcp_router.domain.guardrails import Advice, CacheUse
+from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
 from mcp_router.domain.record import ModelAnswer
 from mcp_router.errors import StorageUnavailable
 from mcp_router.execute.chain import Answer, Chain, Gate
@@ -66,7 +66,8 @@ class Completed:
     attempts: tuple[Attempt, ...]
     cost_microusd: int
     latency_ms: int
-    cache: CacheUse
+    cache: CacheUse | None = None
+    confidence: AnswerConfidence | None = None
     advice: Advice | None = None
     escalation: str | None = None
 
@@ -139,6 +140,7 @@ class Router:
                 cost_microusd=draft.cost_microusd,
                 latency_ms=round((self._clock.monotonic_s() - started_s) * 1000),
                 cache=draft.cache,
+                confidence=draft.confidence,
                 advice=draft.advice,
                 escalation=draft.escalation,
             )

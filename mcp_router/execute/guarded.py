@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from mcp_router.decide.answer_checks import asked_checks, failed_checks
 from mcp_router.decide.confidence import RATING_REQUEST, confidence_of, split_rating
 from mcp_router.decide.score import is_strict
-from mcp_router.domain.attempt import Attempt, Purpose
+from mcp_router.domain.attempt import Attempt, Evidence, Purpose
 from mcp_router.domain.completion import (
     Completion,
     CompletionRequest,
@@ -162,13 +162,18 @@ class Guarded:
         return (*failed, "complete") if strict and cut else failed
 
     def _confidence(self, rated: _Rated) -> AnswerConfidence | None:
-        """Return how sure the answer is, by what is available."""
-        asked = asked_checks(self._rule.checks)
+        """Return how sure the answer is, by what is available.
+
+        An answer that breaks a check does not come this far, so what the checks tell is how many
+        of this call's answers have passed them.
+        """
+        checked = [one for one in self._attempts if one.evidence is Evidence.APPLIED]
+        asked = asked_checks(self._rule.checks) > 0
         return confidence_of(
             self._plan,
             mean_logprob=rated.completion.mean_logprob,
             self_rating=rated.rating,
-            passed=1.0 if asked else None,  # one that breaks a check does not come this far
+            passed=1 / len(checked) if asked and checked else None,
             retrieval=self._judged.decision.signals.retrieval_confidence,
         )
 
@@ -214,7 +219,7 @@ class Guarded:
                 return await self._rated(one, request, timeout_s)
 
             answer = await self._ask(one, request, timeout_s)
-            return replace(answer, value=_Rated(completion=answer.value))
+            return _as_rated(answer)
 
         try:
             answer = await self._chain.once(candidate, send, purpose)
@@ -227,9 +232,7 @@ class Guarded:
         """Return what the record keeps of asking an advisor; nothing was paid for no attempt."""
         last = self._attempts[-1]
         asked = last.purpose is Purpose.ADVICE
-        reason = (
-            _UNSURE if judged else f"it could not be had ({last.reason})" if asked else _NO_ROOM
-        )
+        failed = f"it could not be had ({last.reason})" if asked else _NO_ROOM
         return Advice(
             target=advisor.target,
             followed=judged,
@@ -280,6 +283,17 @@ class Guarded:
                 Message(role=Role.USER, content=_FINISH + judgement.completion.text),
             ),
         )
+
+
+def _as_rated(answer: Answer[Completion]) -> Answer[_Rated]:
+    """Return an answer that is nobody's final one: it is not checked."""
+    return Answer(
+        value=_Rated(completion=answer.value),
+        cost_microusd=answer.cost_microusd,
+        usage=answer.usage,
+        model=answer.model,
+        reason=answer.reason,
+    )
 
 
 def _is_unsure(reply: Reply, plan: AdvisorPlan) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from mcp_router.budget.refusal import exceeded
 from mcp_router.decide.decide import decide
 from mcp_router.domain.budget import UNSPENT, SpendView
 from mcp_router.domain.call import Call
@@ -278,11 +279,11 @@ def require_candidates(decision: Decision) -> None:
     told = f"No target of pool {decision.pool} can serve this call ({reasons})."
     rejected = {one.target for one in decision.rejections}
     known = [one for one in decision.facts if one.name in rejected]
-    left_microusd = decision.spend.left_microusd
+    short = decision.spend.tightest
     costs = [cost for one in known if (cost := _cost(one, decision)) is not None]
 
-    if left_microusd is not None and costs and min(costs) > left_microusd:
-        raise exceeded(tightest(decision.spend), min(costs))
+    if short is not None and costs and min(costs) > (short.left_microusd or 0):
+        raise exceeded(short, min(costs))
 
     if any(one.health.breaker is BreakerState.OPEN for one in known):
         raise TargetsExhausted(told)
