@@ -20,6 +20,7 @@ FLOORS = {
     "fields": 1,
     "ledger_settings": 1,
     "marked_yaml": 1,
+    "model_settings": 1,
     "review": 1,
     "settings": 1,
     "telemetry": 1,
@@ -69,7 +70,15 @@ SIDE_ROOM_USERS = {"cli"}  # besides tests, examples and benchmarks, which are n
 # On the ground that takes in `domain`, whose words the errors use.
 ONE_FOLDER = (
     {"errors", "clock", "canonical", "domain"},
-    {"environment", "fields", "ledger_settings", "marked_yaml", "review", "settings"},
+    {
+        "environment",
+        "fields",
+        "ledger_settings",
+        "marked_yaml",
+        "model_settings",
+        "review",
+        "settings",
+    },
 )
 
 # Steps between rooms of one floor, each with its reason. Everything else goes down.
@@ -87,8 +96,8 @@ SAME_FLOOR = {
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "fields", "ledger.parcel", "ledger_settings", "review", "settings", "storage", "providers",
-    "desks", "policy.draft", "tools", "serve", "sandbox",
+    "fields", "ledger.parcel", "ledger_settings", "model_settings", "review", "settings",
+    "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
@@ -102,6 +111,7 @@ HOMES = {
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
     "pydantic_core": PYDANTIC_HOMES,
+    "referencing": ("decide.answer_checks",),
     "requests": ("desks",),
     "rich": ("cli",),
     "simple_salesforce": ("desks.salesforce",),
