@@ -40,17 +40,12 @@ from mcp_router.signals.collect import Books, CallerFacts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a host asks for when it asks for a completion.
-
-    `stream` asks for the text while it is written; a rule that may still withhold or change an
-    answer does not allow it, nor does a call that nobody listens to.
-    """
+    """What a host asks for when it asks for a completion."""
 
     request: CompletionRequest
     facts: CallerFacts
     policy: str | None = None
     ticket_id: str | None = None
-    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +215,8 @@ class Router:
             gate=self._gate,
             purse=purse,
         )
-        emit = call.emit if order.stream and not withholds(judged) else None
+        # What may still be withheld or changed is not handed on while it is written.
+        emit = None if withholds(judged) else call.emit
 
         async def ask(
             candidate: Candidate, asked: CompletionRequest, timeout_s: float
