@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from mcp_router.domain.attempt import Attempt, Evidence, Purpose, Reason
 from mcp_router.domain.decision import ChainLimits, Decision
-from mcp_router.domain.learning import Estimate, Lesson, LessonKind
+from mcp_router.domain.learning import Estimate, Lesson, LessonKind, OutcomeReport
 from mcp_router.domain.record import Record
 from mcp_router.domain.signals import Intent, Signals
 from mcp_router.domain.target import TargetFacts, TargetKind
-from mcp_router.learning.reward import Report, learns, lessons_from, lessons_of, policy_of, reward
+from mcp_router.learning.reward import learns, lessons_from, lessons_of, policy_of, reward
 from tests.storage.rows import record
 
 LIMITS = ChainLimits(
@@ -189,17 +189,21 @@ def test_a_policy_that_does_not_learn_and_a_call_without_a_decision_teach_nothin
 def test_a_report_teaches_about_the_target_that_served_the_customer() -> None:
     done = completion(attempt())
 
-    assert lessons_from(done, Report(resolved=True, reopened=False, csat=4)) == (
+    assert lessons_from(
+        done, OutcomeReport(decision_id="dec_1", resolved=True, reopened=False, csat=4)
+    ) == (
         lesson(LessonKind.RESOLVED, 1.0, weight=5.0),
         lesson(LessonKind.REOPENED, 1.0, weight=5.0),
         lesson(LessonKind.CSAT, 0.75, weight=5.0),
     )
-    assert lessons_from(done, Report(resolved=False, reopened=True, csat=1)) == (
+    assert lessons_from(
+        done, OutcomeReport(decision_id="dec_1", resolved=False, reopened=True, csat=1)
+    ) == (
         lesson(LessonKind.RESOLVED, 0.0, weight=5.0),
         lesson(LessonKind.REOPENED, 0.0, weight=5.0),
         lesson(LessonKind.CSAT, 0.0, weight=5.0),
     )
-    assert lessons_from(done, Report()) == ()
+    assert lessons_from(done, OutcomeReport(decision_id="dec_1")) == ()
 
 
 def test_what_one_version_has_taught_serves_the_next() -> None:
