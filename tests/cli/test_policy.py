@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_router.cli.policy_show import told_condition
+from mcp_router.cli.policy_words import told_condition
 from mcp_router.domain.policy import Condition
 from tests.cli.running import run, told
 from tests.policy.documents import VALID, changed
@@ -111,7 +111,11 @@ def test_without_settings_the_packaged_policies_are_checked(
 
     result = run("policy", "check")
 
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "support@1: ok\nsupport@2: ok\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        0,
+        "support@1: ok\nsupport@2: ok\n",
+        "",
+    )
 
 
 def test_a_bare_word_may_be_a_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,6 +260,29 @@ def test_a_rejected_policy_cannot_be_shown(tmp_path: Path) -> None:
         ),
         (Condition(min_turns=6, tools_offered=True), "at least 6 turns; tools offered"),
         (Condition(tools_offered=False), "no tools offered"),
+        (
+            Condition(safety_flags=("threat", "injection"), sensitive_topics=("legal",)),
+            "safety flag threat or injection; sensitive topic legal",
+        ),
+        (
+            Condition(pii_kinds=("card",), ticket_statuses=("new",), ticket_priorities=("high",)),
+            "personal data card; ticket status new; ticket priority high",
+        ),
+        (Condition(max_turns=1, tools_required=True), "at most 1 turn; a tool required"),
+        (Condition(tools_required=False), "no tool required"),
+        (
+            Condition(min_retrieval_confidence=0.2, max_retrieval_confidence=0.8),
+            "retrieval confidence at least 0.2; retrieval confidence at most 0.8",
+        ),
+        (
+            Condition(min_complexity=0.3, max_complexity=0.9, min_cache_similarity=0.8),
+            "complexity at least 0.3; complexity at most 0.9; cache similarity at least 0.8",
+        ),
+        (
+            Condition(min_deadline_s=1, max_deadline_s=5, min_ticket_spend_microusd=250_000),
+            "seconds to the deadline at least 1; seconds to the deadline at most 5; "
+            "at least $0.25 spent on the ticket",
+        ),
     ],
 )
 def test_conditions_are_told_in_words(condition: Condition, expected: str) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_router.canonical import canonical_json, plain
-from mcp_router.decide.decide import NOTHING, decide
+from mcp_router.decide.decide import decide
+from mcp_router.decide.plan import NOTHING
 from mcp_router.domain.decision import Decision, Rejection
 from mcp_router.domain.policy import Condition, Policy, PoolStrategy
 from mcp_router.domain.target import TargetFacts, TargetKind
@@ -62,6 +63,7 @@ def test_the_whole_decision() -> None:
             )
         ),
         limits=LIMITS,
+        facts=(MODELS["d-large"],),
     )
     assert ranked(decision) == [("quality", "d-large")]
 
@@ -134,6 +136,7 @@ def test_a_call_that_no_rule_covers_goes_nowhere() -> None:
         candidates=(),
         rejections=(),
         limits=NOTHING,
+        facts=tuple(MODELS.values()),
     )
 
 

@@ -63,12 +63,14 @@ def test_a_completion_is_told_from_rule_to_limits() -> None:
         'The customer likely wants "refund_dispute" (confidence 0.80 of 1).',
         "Also known: customer tier vip, locale de-AT, channel email, 5 turns so far, "
         "about 1,000 tokens of prompt and 2 tools offered.",
-        'Pool "quality", the highest quality first (1 is the best of the pool, 0 the last):',
-        "  1. d-large: about $0.025650, quality 1.00",
-        'Then, as a fallback, pool "balanced", by 50% cost and 50% quality '
-        "(1 is the best of the pool, 0 the last):",
-        "  2. b-mini: about $0.002050, score 0.50 from cost 1.00 and quality 0.00",
-        "  3. c-medium: about $0.015390, score 0.50 from cost 0.00 and quality 1.00",
+        'Pool "quality", the highest quality first (from 0 to 1, and 1 is best):',
+        "  1. d-large: about $0.025650, quality 0.90",
+        'Then, as a fallback, pool "balanced", by 25% cost, 25% latency, 25% success and '
+        "25% quality (from 0 to 1, and 1 is best):",
+        "  2. c-medium: about $0.015390, score 0.61 from cost 0.16, latency 0.50, success 0.98 "
+        "and quality 0.80",
+        "  3. b-mini: about $0.002050, score 0.60 from cost 0.34, latency 0.50, success 0.98 and "
+        "quality 0.60",
         'Then, as a fallback, pool "cost", the cheapest first:',
         "  4. a-nano: about $0.000100",
         'Not e-huge of pool "quality", because it would cost about $0.200000, more than the '
