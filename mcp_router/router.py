@@ -230,6 +230,7 @@ class Router:
             ask=ask,
             advisors=lambda one: self._judge.advisors(one).candidates,
             attempts=draft.attempts,
+            is_handed_on=emit is not None,
         )
 
         try:

@@ -7,7 +7,7 @@ gate. Everything that is asked for on the way is paid from the chain's one budge
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from mcp_router.decide.answer_checks import asked_checks, failed_checks
+from mcp_router.decide.answer_checks import asked_checks, failed_checks, failed_strictly
 from mcp_router.decide.confidence import RATING_REQUEST, confidence_of, split_rating
 from mcp_router.decide.score import is_strict
 from mcp_router.domain.attempt import Attempt, Evidence, Purpose
@@ -91,10 +91,12 @@ class Guarded:
         ask: Ask,
         advisors: Callable[[Judged], tuple[Candidate, ...]],
         attempts: Sequence[Attempt],
+        is_handed_on: bool = False,
     ) -> None:
         """Answer `request` within `chain`; `advisors` returns who may judge the answer.
 
-        `attempts` is where the chain reports to.
+        `attempts` is where the chain reports to; `is_handed_on` says that the host reads an
+        answer while it is written.
         """
         assert judged.rule is not None, "a decision with candidates has a rule"
         self._judged = judged
@@ -105,6 +107,7 @@ class Guarded:
         self._ask = ask
         self._advisors = advisors
         self._attempts = attempts
+        self._is_handed_on = is_handed_on
 
     async def reply(self) -> Reply:
         """Return the best answer within the limits, how sure it is, and what advice it has had.
@@ -151,15 +154,17 @@ class Guarded:
         )
 
     def _failed(self, candidate: Candidate, completion: Completion) -> tuple[str, ...]:
-        """Return what the answer breaks; one that calls tools has no form yet."""
-        if completion.tool_calls:
+        """Return what the answer breaks.
+
+        One that calls tools has no form yet, and one that was handed on cannot be taken back.
+        """
+        if completion.tool_calls or self._is_handed_on:
             return ()
 
         locale = self._judged.decision.signals.locale
         failed = failed_checks(self._rule.checks, completion.text, locale=locale)
-        cut = completion.finish_reason is FinishReason.LENGTH
         strict = is_strict(self._judged.policy.pool(candidate.pool))
-        return (*failed, "complete") if strict and cut else failed
+        return (*failed, *failed_strictly(completion)) if strict else failed
 
     def _confidence(self, rated: _Rated) -> AnswerConfidence | None:
         """Return how sure the answer is, by what is available.
