@@ -42,12 +42,12 @@ def comparison(before: Figures, after: Figures, assumptions: Assumptions, *, see
     saving = 1 - after.cost_usd / before.cost_usd
     always = (
         _none_doubled(after.doubled, after.lost),
-        Aim(what="tickets were doubled before", reached=before.doubled > 0),
         Aim(what="cheaper than before", reached=saving > 0),
         Aim(what="faster than before (p95)", reached=after.p95_s < before.p95_s),
         Aim(what="no less successful than before", reached=after.success >= before.success),
     )
     full = (
+        Aim(what="tickets were doubled before", reached=before.doubled > 0),
         Aim(what=f"cost down by {aims.saving:.0%}", reached=saving >= aims.saving),
         Aim(what=f"p95 within {aims.p95_s:.2f} s", reached=after.p95_s <= aims.p95_s),
         Aim(what=f"success of {aims.success:.1%}", reached=after.success >= aims.success),

@@ -24,8 +24,8 @@ from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.providers.prices import PriceBook
 from mcp_router.settings import Settings, ZendeskSettings
 from mcp_router.storage.records import read_record
+from mcp_router.storage.sqlite.inline import InlineDatabase
 from mcp_router.testing.clock import NOON_MS
-from mcp_router.testing.inline_database import InlineDatabase
 from mcp_router.testing.virtual_time import VirtualClock, VirtualHost, VirtualTimeLoop
 
 MIDNIGHT_MS = NOON_MS - 36 * 3_600_000
