@@ -11,13 +11,15 @@ _LONGEST = 400  # characters of a reason
 def changes(event: PolicyEvent) -> tuple[str, ...]:
     """Return the change as lines."""
     why = name(event.why, longest=_LONGEST).rstrip(".") or "no reason was given"
-    lines = [_change(event), f"By {name(event.who)}: {why}."]
+    lines = [_change(event), f"By {name(event.who) or 'nobody in particular'}: {why}."]
 
     if event.guards:
         lines.append(f"It goes back by itself unless {listed([_guard(g) for g in event.guards])}.")
 
     if event.evidence:
-        lines.append(f"What the guard has seen: {name(event.evidence, longest=_LONGEST)}.")
+        lines.append(
+            f"What the guard has seen: {name(event.evidence, longest=_LONGEST).rstrip('.')}."
+        )
 
     if event.digest:
         lines.append(f"The document's digest is {name(event.digest)}.")
@@ -49,10 +51,10 @@ def _guard(guard: Guard) -> str:
     """Return what a guard asks."""
     match guard.metric:
         case Metric.SUCCESS:
-            return f"at least {guard.bound:.4g} of its calls are answered"
+            return f"at least {guard.bound * 100:g}% of its calls are answered"
         case Metric.P95:
             return f"95 of 100 of its calls take at most {guard.bound:g} s"
         case Metric.COST:
-            return f"its calls cost at most {guard.bound:.4%} more than the others'"
+            return f"its calls cost at most {guard.bound * 100:g}% more than the others'"
         case _:
             assert_never(guard.metric)

@@ -58,7 +58,7 @@ def confidence_of(
     for source in plan.sources:
         match source:
             case ConfidenceSource.LOG_PROBABILITIES:
-                value = None if mean_logprob is None else exp(min(0.0, mean_logprob))
+                value = None if mean_logprob is None else exp(min(mean_logprob, 0.0))  # NaN stays
             case ConfidenceSource.SELF_RATING:
                 value = self_rating
             case ConfidenceSource.CHECKS:

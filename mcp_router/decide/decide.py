@@ -5,6 +5,7 @@ from operator import attrgetter
 
 from mcp_router.decide.explore import explore
 from mcp_router.decide.plan import NOTHING, RulePlan, plan_of
+from mcp_router.decide.swift import decided
 from mcp_router.decide.terms import terms_of
 from mcp_router.domain.budget import UNSPENT, SpendView
 from mcp_router.domain.decision import Candidate, Decision, Rejection
@@ -35,28 +36,15 @@ def decide(
     Neither is an error here. The decision holds all that it was made of.
     """
     plan = plan_of(policy).rule(signals)
-    rule = plan.rule if plan is not None else None
-    candidates: tuple[Candidate, ...] = ()
-    rejections: tuple[Rejection, ...] = ()
-    choice: Choice | None = None
+    facts = tuple(sorted(health.values(), key=_by_name))
 
-    if plan is not None:
-        candidates, rejections, choice = _ranked(policy, plan, signals, health, spend, draw)
+    if plan is None:
+        return decided(policy, None, NOTHING, signals, (), (), facts, spend, arm, None)
 
-    return Decision(
-        policy=policy.label,
-        policy_digest=policy.digest,
-        rule=rule.id if rule else "",
-        why=rule.why if rule else "",
-        pool=rule.pool if rule else "",
-        signals=signals,
-        candidates=candidates,
-        rejections=rejections,
-        limits=rule.limits if rule else NOTHING,
-        arm=arm,
-        choice=choice,
-        facts=tuple(sorted(health.values(), key=_by_name)),
-        spend=spend,
+    candidates, rejections, choice = _ranked(policy, plan, signals, health, spend, draw)
+    limits = plan.rule.limits
+    return decided(
+        policy, plan.rule, limits, signals, candidates, rejections, facts, spend, arm, choice
     )
 
 
@@ -85,18 +73,23 @@ def _ranked(
 ) -> tuple[tuple[Candidate, ...], tuple[Rejection, ...], Choice | None]:
     """Return the candidates of all pools in their order, the rejected, and what was drawn."""
     terms = terms_of(plan.bounds, signals, spend)
-    first, *others = [ranker.rank(facts, terms) for ranker in plan.rankers]
-    drawn = explore(first.candidates, policy.learning, draw, facts=facts, qualities=plan.qualities)
-    candidates, rejections = drawn.candidates, first.rejections
+    own, *others = [ranker.rank(facts, terms) for ranker in plan.rankers]
+    candidates, rejections = own
+    choice: Choice | None = None
 
-    for ranking in others:
-        candidates += ranking.candidates
-        rejections += ranking.rejections
+    if draw is not None:
+        candidates, choice = explore(
+            candidates, policy.learning, draw, facts=facts, qualities=plan.qualities
+        )
+
+    for ranked, refused in others:
+        candidates += ranked
+        rejections += refused
 
     if policy.fallback_order is FallbackOrder.FAMILY_FIRST:
         candidates = _family_first(candidates)
 
-    return tuple(candidates), tuple(rejections), drawn.choice
+    return tuple(candidates), tuple(rejections), choice
 
 
 def _family_first(candidates: list[Candidate]) -> list[Candidate]:
@@ -109,11 +102,10 @@ def _family_first(candidates: list[Candidate]) -> list[Candidate]:
 
     first = candidates[0]
     family, provider = first.family, first.provider
-    same = [one for one in candidates if one.family == family]
+    kin = [one for one in candidates if one.family == family and one.provider != provider]
 
-    if len(same) == 1:
+    if not kin:
         return candidates
 
-    kin = [one for one in same if one.provider != provider]
-    others = [one for one in candidates[1:] if one.family != family or one.provider == provider]
-    return [first, *kin, *others]
+    rest = [one for one in candidates[1:] if one.family != family or one.provider == provider]
+    return [first, *kin, *rest]

@@ -36,7 +36,7 @@ class Drawn(NamedTuple):
 def explore(
     candidates: list[Candidate],
     plan: LearningPlan,
-    draw: float | None,
+    draw: float,
     *,
     facts: Mapping[str, TargetFacts],
     qualities: Mapping[str, float],
@@ -44,10 +44,10 @@ def explore(
     """Return the rule's own candidates after the draw.
 
     With `on` the chosen one moves to the front; with `observe` the ranking stays. A target below
-    the plan's quality has no chance at all. Nothing is drawn with `off`, without a `draw`, or
-    where nobody is good enough. Hard limits hold: only candidates are drawn from.
+    the plan's quality has no chance at all. Nothing is drawn with `off`, or where nobody is good
+    enough. Hard limits hold: only candidates are drawn from.
     """
-    if plan.mode is LearningMode.OFF or draw is None:
+    if plan.mode is LearningMode.OFF:
         return Drawn(candidates=candidates, choice=None)
 
     # By name and not by rank: or a price would change whom a draw falls on.

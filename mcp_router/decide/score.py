@@ -14,8 +14,9 @@ from statistics import median_high
 from typing import NamedTuple, Protocol, TypeAlias, assert_never
 
 from mcp_router.decide.swift import candidate, factor
-from mcp_router.decide.terms import Terms, cost_or_refusal
+from mcp_router.decide.terms import Fit, Terms, sort_out
 from mcp_router.domain.decision import Candidate, Factor, Rejection
+from mcp_router.domain.health import TargetHealth
 from mcp_router.domain.policy import Pool, PoolStrategy, PoolTarget, Weights
 from mcp_router.domain.target import TargetFacts
 
@@ -41,18 +42,11 @@ _PRIOR_WEIGHT = 20  # in attempts: after as many, measurement and belief count t
 _LATENCY_PRIOR_MS = 1_000  # where nobody in the pool was measured; the same for all
 _CHECKS_WEIGHT, _COST_WEIGHT = 0.6, 0.4  # the former above the latter: no price makes up for it
 
-Fit: TypeAlias = tuple[int, PoolTarget, TargetFacts, int]
-"""Who may serve the call: the place in the pool, the member, its facts, and the cost there."""
+Ranking: TypeAlias = tuple[list[Candidate], list[Rejection]]
+"""Every target of a pool, in one list or the other."""
 
 Ranked: TypeAlias = tuple[float, int, int, Candidate]
 """A candidate behind what it is sorted by: score (negative), cost and place."""
-
-
-class Ranking(NamedTuple):
-    """Every target of a pool, in one list or the other."""
-
-    candidates: list[Candidate]
-    rejections: list[Rejection]
 
 
 class Ranker:
@@ -71,22 +65,12 @@ class Ranker:
         Hard limits come first: a rejected target has no score. Of equal scores the cheaper comes
         first, then the order of the document.
         """
-        name, kind = self._name, self._kind
-        fit: list[Fit] = []
-        rejections: list[Rejection] = []
-
-        for at, target, member in self._members:
-            known = facts.get(target)
-            cost = cost_or_refusal(known, member, kind, terms)
-
-            if isinstance(cost, str) or known is None:
-                rejections.append(Rejection(target=target, pool=name, reason=str(cost)))
-            else:
-                fit.append((at, member, known, cost))
-
+        name = self._name
+        fit, refused = sort_out(self._members, self._kind, facts, terms)
         ranked = self._score(name, fit, facts, terms)
         ranked.sort()  # the places differ, so candidates are never compared
-        return Ranking([one for _, _, _, one in ranked], rejections)
+        rejections = [Rejection(target=who, pool=name, reason=why) for who, why in refused]
+        return [one for _, _, _, one in ranked], rejections
 
 
 def rank(pool: Pool, facts: Mapping[str, TargetFacts], terms: Terms) -> Ranking:
@@ -186,11 +170,11 @@ def _by_latency(names: Sequence[str]) -> Scorer:
     def score(
         pool: str, fit: Sequence[Fit], facts: Mapping[str, TargetFacts], terms: Terms
     ) -> list[Ranked]:
-        unmeasured_ms = _unmeasured_ms(names, facts)
         found: list[Ranked] = []
 
         for at, member, known, cost in fit:
-            quick = _quickness(known.health.p95_ms, unmeasured_ms, 1.0)
+            p95_ms = known.health.p95_ms
+            quick = _quickness(_unmeasured_ms(names, facts) if p95_ms is None else p95_ms, 1.0)
             one = candidate(
                 member.target, pool, known.provider, known.family, quick.value, (quick,), cost
             )
@@ -203,33 +187,27 @@ def _by_latency(names: Sequence[str]) -> Scorer:
 
 def _balanced(names: Sequence[str], weights: Weights, members: Sequence[PoolTarget]) -> Scorer:
     """Return the scorer by all factors at once; a factor without weight is left out."""
-    on_cost, on_latency = weights.cost, weights.latency
-    on_success, on_quality = weights.success, weights.quality
-    goods = [
-        Factor(name=QUALITY, value=_rounded(one.quality), weight=on_quality) for one in members
-    ]
-    is_trimmed = min(on_cost, on_latency, on_success, on_quality) <= 0
+    on_cost = weights.cost
+    is_trimmed = min(weights.cost, weights.latency, weights.success, weights.quality) <= 0
+    # What a member has earned changes with its statistics, not with every call: the last is kept.
+    last = [_merits(_NOBODY, 0, one.quality, weights) for one in members]
 
     def score(
         pool: str, fit: Sequence[Fit], facts: Mapping[str, TargetFacts], terms: Terms
     ) -> list[Ranked]:
-        unmeasured_ms = _unmeasured_ms(names, facts)
         scale = terms.bounds.cost_scale
         found: list[Ranked] = []
 
         for at, member, known, cost in fit:
-            health, good = known.health, goods[at]
+            health, merits = known.health, last[at]
+
+            if health is not merits.health or health.p95_ms is None:
+                unmeasured_ms = _unmeasured_ms(names, facts)
+                merits = last[at] = _merits(health, unmeasured_ms, member.quality, weights)
+
             cheap = int((1.0 - log1p(cost) / scale) * _PARTS + 0.5) / _PARTS
-            quick = _quickness(health.p95_ms, unmeasured_ms, on_latency)
-            sure = _sureness(health.success, health.attempts, on_success)
-            total = (
-                cheap * on_cost
-                + quick.value * on_latency
-                + sure.value * on_success
-                + good.value * on_quality
-            )
-            total = int(total * _PARTS + 0.5) / _PARTS
-            factors: tuple[Factor, ...] = (factor(COST, cheap, on_cost), quick, sure, good)
+            total = int((cheap * on_cost + merits.total) * _PARTS + 0.5) / _PARTS
+            factors = (factor(COST, cheap, on_cost), *merits.factors)
 
             if is_trimmed:
                 factors = tuple(one for one in factors if one.weight > 0)
@@ -240,6 +218,28 @@ def _balanced(names: Sequence[str], weights: Weights, members: Sequence[PoolTarg
         return found
 
     return score
+
+
+_NOBODY = TargetHealth()
+
+
+class _Merits(NamedTuple):
+    """What a target has earned apart from its price, and what that was made of."""
+
+    health: TargetHealth
+    total: float
+    factors: tuple[Factor, ...]
+
+
+def _merits(health: TargetHealth, unmeasured_ms: int, quality: float, weights: Weights) -> _Merits:
+    """Return what a target has earned by speed, success and quality."""
+    p95_ms = unmeasured_ms if health.p95_ms is None else health.p95_ms
+    factors = (
+        _quickness(p95_ms, weights.latency),
+        _sureness(health, weights.success),
+        Factor(name=QUALITY, value=_rounded(quality), weight=weights.quality),
+    )
+    return _Merits(health, sum(one.value * one.weight for one in factors), factors)
 
 
 def _rounded(value: float) -> float:
@@ -257,26 +257,19 @@ def _unmeasured_ms(names: Sequence[str], facts: Mapping[str, TargetFacts]) -> in
     The rejected count as well. Otherwise a price could move the others: it can reject.
     """
     found = [facts[name].health.p95_ms for name in names if name in facts]
-
-    if None not in found:
-        return 0  # nobody needs it
-
     measured = [p95_ms for p95_ms in found if p95_ms is not None]
     return median_high(measured) if measured else _LATENCY_PRIOR_MS
 
 
-# The same few milliseconds and shares come again in every call: the caches save building them.
 @lru_cache(maxsize=4096)
-def _quickness(p95_ms: int | None, unmeasured_ms: int, weight: float) -> Factor:
+def _quickness(p95_ms: int, weight: float) -> Factor:
     """Return 1 for an answer in no time, one half for one within a second."""
-    seconds = (unmeasured_ms if p95_ms is None else p95_ms) / 1_000
-    return Factor(name=LATENCY, value=_rounded(1.0 / (1.0 + seconds)), weight=weight)
+    return Factor(name=LATENCY, value=_rounded(1.0 / (1.0 + p95_ms / 1_000)), weight=weight)
 
 
-@lru_cache(maxsize=4096)
-def _sureness(success: float | None, attempts: int, weight: float) -> Factor:
+def _sureness(health: TargetHealth, weight: float) -> Factor:
     """Return the share of attempts that answer, drawn towards the prior while they are few."""
-    measured = 0 if success is None else attempts
-    answered = (success or 0.0) * measured + _SUCCESS_PRIOR * _PRIOR_WEIGHT
+    measured = 0 if health.success is None else health.attempts
+    answered = (health.success or 0.0) * measured + _SUCCESS_PRIOR * _PRIOR_WEIGHT
     share = answered / (measured + _PRIOR_WEIGHT)
     return Factor(name=SUCCESS, value=_rounded(share), weight=weight)

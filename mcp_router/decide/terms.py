@@ -1,7 +1,8 @@
 """What a call asks of every target, and why one may not serve it: hard limits, before any score."""
 
+from collections.abc import Mapping, Sequence
 from math import inf, log1p
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from mcp_router.domain.budget import BudgetScope, SpendView
 from mcp_router.domain.decision import ChainLimits
@@ -9,7 +10,16 @@ from mcp_router.domain.health import BreakerState
 from mcp_router.domain.money import format_usd
 from mcp_router.domain.policy import NO_REQUIREMENTS, PoolTarget, Requirements
 from mcp_router.domain.signals import Signals
-from mcp_router.domain.target import TargetFacts, TargetKind
+from mcp_router.domain.target import MILLION, TargetFacts, TargetKind
+
+Member: TypeAlias = tuple[int, str, PoolTarget]
+"""A member of a pool: its place, its name, itself."""
+
+Fit: TypeAlias = tuple[int, PoolTarget, TargetFacts, int]
+"""Who may serve the call: the place in the pool, the member, its facts, and the cost there."""
+
+Refused: TypeAlias = tuple[str, str]
+"""Who may not, and why."""
 
 TOOLS = "tools"
 """The capability that a call with tools needs, where a target says what it can do."""
@@ -67,40 +77,66 @@ def terms_of(bounds: Bounds, signals: Signals, spend: SpendView) -> Terms:
     )
 
 
+def sort_out(
+    members: Sequence[Member], kind: TargetKind, facts: Mapping[str, TargetFacts], terms: Terms
+) -> tuple[list[Fit], list[Refused]]:
+    """Return who may serve the call, with the cost there, and why the others may not.
+
+    A reason reads on after "because". A target that is trying whether its breaker may close again
+    stays: the walk asks for its turn.
+    """
+    bounds, prompt_tokens, answer_tokens, most, needs_tools, _ = terms
+    tokens = prompt_tokens + answer_tokens
+    slowest_ms, least_quality, is_tagged = (
+        bounds.slowest_ms,
+        bounds.least_quality,
+        bounds.is_tagged,
+    )
+    fit: list[Fit] = []
+    refused: list[Refused] = []
+
+    for at, target, member in members:
+        known = facts.get(target)
+
+        # All that most targets fulfil, in one breath: deciding spends most of its time here. Why
+        # one does not, and what one costs that has no price, is worked out after.
+        if (
+            known is not None
+            and (price := known.price) is not None
+            and known.kind is kind
+            and (health := known.health).breaker is not _OPEN
+            and ((window := known.context_tokens) is None or tokens <= window)
+            and ((p95_ms := health.p95_ms) is None or p95_ms <= slowest_ms)
+            and member.quality >= least_quality
+            and not (needs_tools and _lacks_tools(known))
+            and not (is_tagged and _untagged(known, bounds.requires) is not None)
+            and (
+                cost := -(-(price.input * prompt_tokens + price.output * answer_tokens) // MILLION)
+            )
+            <= most
+        ):
+            fit.append((at, member, known, cost))
+            continue
+
+        verdict = cost_or_refusal(known, member, kind, terms)
+
+        if isinstance(verdict, str) or known is None:
+            refused.append((target, str(verdict)))
+        else:
+            fit.append((at, member, known, verdict))
+
+    return fit, refused
+
+
 def cost_or_refusal(
     known: TargetFacts | None, target: PoolTarget, kind: TargetKind, terms: Terms
 ) -> int | str:
-    """Return what the call would cost at the target, or why it may not go there.
+    """Return what the call would cost at the target, or the first reason why it may not go there.
 
-    The reason reads on after "because". A target that is trying whether its breaker may close
-    again stays: the walk asks for its turn.
+    A target that is not a model costs nothing.
     """
     if known is None:
         return "it is not configured in router.yaml"
-
-    bounds, prompt_tokens, answer_tokens, most, needs_tools, _ = terms
-    health, window = known.health, known.context_tokens
-
-    # All that most targets fulfil, in one breath; why one does not is worked out after.
-    if (
-        known.kind is kind
-        and health.breaker is not _OPEN
-        and (window is None or prompt_tokens + answer_tokens <= window)
-        and (health.p95_ms is None or health.p95_ms <= bounds.slowest_ms)
-        and target.quality >= bounds.least_quality
-        and not (needs_tools and _lacks_tools(known))
-        and not (bounds.is_tagged and _untagged(known, bounds.requires) is not None)
-    ):
-        cost = known.cost_microusd(prompt_tokens=prompt_tokens, answer_tokens=answer_tokens)
-        return cost if cost is not None and cost <= most else _unaffordable(cost, terms)
-
-    return _refusal(known, target, kind, terms)
-
-
-def _refusal(known: TargetFacts, target: PoolTarget, kind: TargetKind, terms: Terms) -> str:
-    """Return the first reason why the target may not serve the call; there is one."""
-    requires = terms.bounds.requires
-    needed = terms.prompt_tokens + terms.answer_tokens
 
     if known.kind is not kind:
         return f"router.yaml has a {known.kind} of that name, and the pool asks for a {kind}"
@@ -108,29 +144,47 @@ def _refusal(known: TargetFacts, target: PoolTarget, kind: TargetKind, terms: Te
     if known.health.breaker is _OPEN:
         return "its circuit breaker is open: it failed too often just now"
 
+    reason = _overtaxed(known, terms) or _unfulfilled(known, target, terms.bounds)
+
+    if reason is not None:
+        return reason
+
+    cost = known.cost_microusd(prompt_tokens=terms.prompt_tokens, answer_tokens=terms.answer_tokens)
+    return cost if cost is not None and cost <= terms.most_microusd else _unaffordable(cost, terms)
+
+
+def _overtaxed(known: TargetFacts, terms: Terms) -> str | None:
+    """Return why the target cannot take such a request, None if it can."""
+    needed = terms.prompt_tokens + terms.answer_tokens
+
     if known.context_tokens is not None and needed > known.context_tokens:
         return (
             f"prompt and answer need about {needed:,} tokens, and it takes {known.context_tokens:,}"
         )
 
-    if known.health.p95_ms is not None and known.health.p95_ms > terms.bounds.slowest_ms:
-        return (
-            f"5 of 100 of its answers take longer than {known.health.p95_ms:,} ms, and the rule "
-            f"allows {requires.max_p95_ms:,} ms"
-        )
-
-    if target.quality < terms.bounds.least_quality:
-        return (
-            f"its quality of {target.quality:g} is below the {requires.min_quality:g} "
-            "that the rule asks for"
-        )
-
     if terms.needs_tools and _lacks_tools(known):
         return "it takes no tools, and the call brings some"
 
-    reason = _untagged(known, requires)
-    assert reason is not None
-    return reason
+    return None
+
+
+def _unfulfilled(known: TargetFacts, target: PoolTarget, bounds: Bounds) -> str | None:
+    """Return what the rule requires and the target is not, None if it is all of it."""
+    p95_ms = known.health.p95_ms
+
+    if p95_ms is not None and p95_ms > bounds.slowest_ms:
+        return (
+            f"5 of 100 of its answers take longer than {p95_ms:,} ms, and the rule allows "
+            f"{bounds.slowest_ms:,} ms"
+        )
+
+    if target.quality < bounds.least_quality:
+        return (
+            f"its quality of {target.quality:g} is below the {bounds.least_quality:g} "
+            "that the rule asks for"
+        )
+
+    return _untagged(known, bounds.requires)
 
 
 def _lacks_tools(known: TargetFacts) -> bool:

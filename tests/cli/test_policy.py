@@ -118,6 +118,60 @@ def test_without_settings_the_packaged_policies_are_checked(
     )
 
 
+TARGETS = """\
+policies: policies
+policy: shop
+providers:
+  openai: {kind: openai, api_key: a-key}
+  zoo: {kind: openai, api_key: "${ZOO_KEY}"}
+models:
+  nano: {provider: openai, model: gpt-5-nano, family: gpt}
+  haiku: {provider: zoo, model: h, family: claude, price: {input: 1, output: 5}}
+  opus: {provider: zoo, model: o, family: claude, price: {input: 5, output: 400}}
+"""
+
+
+def test_targets_and_prices_are_those_of_router_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = release(tmp_path / "policies", changed("[nano, ", "[nanno, "))
+    config = tmp_path / "router.yaml"
+    config.write_text(TARGETS, encoding="utf-8")
+    monkeypatch.setenv("ZOO_KEY", "a-key")
+
+    result = run("policy", "check", "shop", file, "--config", config)
+
+    told = [
+        f"{file}:21:15: pools.cheap.targets[0]: "
+        "expected a model of router.yaml; did you mean `nano`?",
+        *(
+            f"{file}:{place}: expected a pool that its budget can afford: the cheapest answer of "
+            f"600 tokens costs $0.240005, more than budget_usd (${budget})"
+            for place, budget in (
+                ("32:11: rules[0].pool", "0.200000"),
+                ("38:16: rules[1].fallback[0]", "0.050000"),
+                ("41:11: rules[2].pool", "0.050000"),
+            )
+        ),
+    ]
+    assert result.stdout.splitlines() == [
+        *told,
+        *told,
+        "shop@2: rejected, 4 problems",
+        f"{file}: rejected, 4 problems",
+    ]
+
+
+def test_the_author_of_a_file_needs_no_credentials(tmp_path: Path) -> None:
+    file = release(tmp_path / "policies", changed("[nano, ", "[nanno, "))
+    config = tmp_path / "router.yaml"
+    config.write_text(TARGETS, encoding="utf-8")
+
+    result = run("policy", "check", file, "--config", config)
+
+    assert (result.exit_code, result.stdout) == (0, f"{file}: ok\n")
+
+
 def test_a_bare_word_may_be_a_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release(tmp_path / "drafts", VALID)
     monkeypatch.chdir(tmp_path)

@@ -1,5 +1,6 @@
 """A log of a few hundred questions, as `mcp-router route` leaves it, is decided again."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -65,6 +66,13 @@ def test_an_export_a_database_a_url_and_the_store_say_the_same(asked: Place) -> 
     reports = [replayed(asked, "--from", place, "--policy", "support@1") for place in places]
 
     assert reports[1:] == reports[:1] * 3
+
+
+def test_a_report_names_the_export_by_its_digest(asked: Place) -> None:
+    log = replayed(asked, "--from", log_of(asked))["log"]
+
+    assert isinstance(log, dict)
+    assert log["sha256"] == hashlib.sha256(log_of(asked).read_bytes()).hexdigest()
 
 
 def dearer(folder: Path) -> Path:
