@@ -150,9 +150,9 @@ class Proof:
         for first, level, node in (start or Frontier()).placed():
             self._push(first, level, node)
 
-    def add(self, index: int, leaf: bytes) -> None:
-        """Take the leaf of that index, counted from 0."""
-        self._push(index, 0, leaf)
+    def add(self, index: int, node: bytes, level: int = 0) -> None:
+        """Take the leaf of that index, counted from 0, or the root over 2^`level` from there on."""
+        self._push(index, level, node)
 
     def nodes(self) -> tuple[bytes, ...]:
         """Return the proof, once every leaf has passed by.

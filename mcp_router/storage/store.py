@@ -14,8 +14,8 @@ from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.sqlite.estimates import EstimateTable
-from mcp_router.storage.sqlite.health import HealthTable
 from mcp_router.storage.sqlite.heads import HeadTable
+from mcp_router.storage.sqlite.health import HealthTable
 from mcp_router.storage.sqlite.stages import StageTable
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from mcp_router.storage.postgres.database import Database as PostgresDatabase
     from mcp_router.storage.postgres.decisions import DecisionTable as PostgresDecisions
     from mcp_router.storage.postgres.estimates import EstimateTable as PostgresEstimates
-    from mcp_router.storage.postgres.health import HealthTable as PostgresHealth
     from mcp_router.storage.postgres.heads import HeadTable as PostgresHeads
+    from mcp_router.storage.postgres.health import HealthTable as PostgresHealth
     from mcp_router.storage.postgres.stages import StageTable as PostgresStages
 
 SQLITE = "sqlite:///"
@@ -122,8 +122,8 @@ def _open_postgres(url: str) -> Store:
     from mcp_router.storage.postgres.database import Database  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.decisions import DecisionTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.estimates import EstimateTable  # noqa: PLC0415  # an extra
-    from mcp_router.storage.postgres.health import HealthTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.heads import HeadTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.health import HealthTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.stages import StageTable  # noqa: PLC0415  # an extra
 
     database = Database(url)

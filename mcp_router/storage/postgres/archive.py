@@ -9,6 +9,8 @@ from psycopg.rows import DictRow, dict_row
 
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
+from mcp_router.domain.tree_head import KeptRow, Link, LogKey, SignedHead
+from mcp_router.storage.heads import HEADS, KEYS, ROWS, read_head, read_key, read_row
 from mcp_router.storage.postgres.database import (
     CONNECT_TIMEOUT_S,
     conninfo,
@@ -19,6 +21,8 @@ from mcp_router.storage.postgres.decisions import stored_record
 from mcp_router.storage.postgres.rows import READ, read_action
 
 _EXPORT_BATCH = 500
+_LINKS_BATCH = 10_000
+_PAGE = "ORDER BY seq LIMIT %s"
 _SCOPE = "(%s::text IS NULL OR tenant = %s)"
 
 
@@ -67,6 +71,53 @@ class Archive:
         """Return how many records there are now, of one tenant or of all."""
         query = f"SELECT count(*) AS number FROM decisions WHERE {_SCOPE}"  # noqa: S608  # ours
         return int(self._rows(query, (tenant, tenant))[0]["number"])
+
+    def kept(self, after: int = 0) -> Iterator[KeptRow]:
+        """Yield the rows after a place as they are kept, whatever was done to them, in order."""
+        while rows := self._rows(f"{ROWS} WHERE seq > %s {_PAGE}", (after, _EXPORT_BATCH)):
+            yield from (read_row(tuple(row.values())) for row in rows)
+            after = rows[-1]["seq"]
+
+    def links(self, after: int = 0) -> Iterator[Link]:
+        """Yield the leaves and the chain of the rows after a place, in order."""
+        query = f"SELECT seq, leaf, chain FROM decisions WHERE seq > %s {_PAGE}"  # noqa: S608  # ours
+
+        while rows := self._rows(query, (after, _LINKS_BATCH)):
+            yield from (Link(seq=r["seq"], leaf=r["leaf"], chain=r["chain"]) for r in rows)
+            after = rows[-1]["seq"]
+
+    def heads(self) -> Iterator[SignedHead]:
+        """Yield the signed heads, the smallest first."""
+        after = 0
+        query = f"{HEADS} FROM tree_heads WHERE size > %s ORDER BY size LIMIT %s"
+
+        while rows := self._rows(query, (after, _EXPORT_BATCH)):
+            yield from (read_head(tuple(row.values())) for row in rows)
+            after = rows[-1]["size"]
+
+    def keys(self) -> tuple[LogKey, ...]:
+        """Return the keys that have signed for this log, oldest first."""
+        return tuple(
+            read_key(tuple(row.values())) for row in self._rows(f"{KEYS} ORDER BY place", ())
+        )
+
+    def pruned(self) -> int:
+        """Return how many rows, from the first ever on, were let go of."""
+        return self._number("SELECT max(size) AS number FROM prunings")
+
+    def given(self) -> int:
+        """Return the last place that the database has given to a row."""
+        return self._number("SELECT last AS number FROM decisions_head")
+
+    def place(self, decision_id: str) -> int:
+        """Return where a decision stands in the log, 0 if it is not there."""
+        query = "SELECT seq AS number FROM decisions WHERE decision_id = %s"
+        return self._number(query, (decision_id,))
+
+    def _number(self, query: str, values: tuple[str, ...] = ()) -> int:
+        """Return the one number that a query finds, 0 for none."""
+        rows = self._rows(query, values)
+        return int(rows[0]["number"] or 0) if rows else 0
 
     def actions(self, state: ActionState | None, limit: int) -> tuple[Action, ...]:
         """Return the newest actions, of one state or of all, newest first."""

@@ -24,7 +24,7 @@ _COVERING = f"""
     {HEADS} FROM tree_heads
     WHERE size < coalesce((SELECT min(seq) FROM decisions WHERE at_ms >= %s), size + 1)
     ORDER BY size DESC LIMIT 1
-"""
+"""  # noqa: S608  # every word of it is ours
 _ADD_HEAD = """
     INSERT INTO tree_heads (size, previous, root, chain, at_ms, key_id, signature, frontier,
         consistency)
@@ -133,4 +133,3 @@ class HeadTable:
             return await (await connection.execute(query.encode(), values)).fetchall()
 
         return await self._database.run(job)
-

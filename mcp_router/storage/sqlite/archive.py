@@ -8,7 +8,9 @@ from typing import Self
 
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
+from mcp_router.domain.tree_head import KeptRow, Link, LogKey, SignedHead
 from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.heads import HEADS, KEYS, ROWS, read_head, read_key, read_row
 from mcp_router.storage.owner import ThisHost
 from mcp_router.storage.sqlite.actions import select_actions
 from mcp_router.storage.sqlite.decisions import stored_record
@@ -70,6 +72,51 @@ class Archive:
             ).fetchone()
 
         return int(row[0])
+
+    def kept(self, after: int = 0) -> Iterator[KeptRow]:
+        """Yield the rows after a place as they are kept, whatever was done to them, in order."""
+        with _coded():
+            found = self._connection.execute(f"{ROWS} WHERE seq > ? ORDER BY seq", (after,))
+            yield from (read_row(tuple(row)) for row in found)
+
+    def links(self, after: int = 0) -> Iterator[Link]:
+        """Yield the leaves and the chain of the rows after a place, in order."""
+        with _coded():
+            found = self._connection.execute(
+                "SELECT seq, leaf, chain FROM decisions WHERE seq > ? ORDER BY seq", (after,)
+            )
+            yield from (Link(seq=seq, leaf=leaf, chain=chain) for seq, leaf, chain in found)
+
+    def heads(self) -> Iterator[SignedHead]:
+        """Yield the signed heads, the smallest first."""
+        with _coded():
+            found = self._connection.execute(f"{HEADS} FROM tree_heads ORDER BY size")
+            yield from (read_head(tuple(row)) for row in found)
+
+    def keys(self) -> tuple[LogKey, ...]:
+        """Return the keys that have signed for this log, oldest first."""
+        with _coded():
+            found = self._connection.execute(f"{KEYS} ORDER BY at_ms, rowid")
+            return tuple(read_key(tuple(row)) for row in found)
+
+    def pruned(self) -> int:
+        """Return how many rows, from the first ever on, were let go of."""
+        return self._number("SELECT max(size) FROM prunings")
+
+    def given(self) -> int:
+        """Return the last place that the database has given to a row."""
+        return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'decisions'")
+
+    def place(self, decision_id: str) -> int:
+        """Return where a decision stands in the log, 0 if it is not there."""
+        return self._number("SELECT seq FROM decisions WHERE decision_id = ?", (decision_id,))
+
+    def _number(self, query: str, values: tuple[str, ...] = ()) -> int:
+        """Return the one number that a query finds, 0 for none."""
+        with _coded():
+            row = self._connection.execute(query, values).fetchone()
+
+        return int(row[0] or 0) if row else 0
 
     def actions(self, state: ActionState | None, limit: int) -> tuple[Action, ...]:
         """Return the newest actions, of one state or of all, newest first."""

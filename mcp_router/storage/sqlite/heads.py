@@ -23,7 +23,7 @@ _COVERING = f"""
     {HEADS} FROM tree_heads
     WHERE size < coalesce((SELECT min(seq) FROM decisions WHERE at_ms >= ?), size + 1)
     ORDER BY size DESC LIMIT 1
-"""
+"""  # noqa: S608  # every word of it is ours
 _ROWS = f"{ROWS} WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
