@@ -71,7 +71,8 @@ def verify_store(archive: Archive, evidence: Evidence) -> Report:
         return _nothing(broken.finding)
 
     nodes = store_nodes(archive, before.frontier.size)
-    return _verify(before, nodes, stored_witnesses(archive), keys, evidence, given)
+    witnesses = stored_witnesses(archive)
+    return _verify(before, nodes, witnesses, keys, evidence, given=given, every_head=True)
 
 
 def verify_export(export: Export, evidence: Evidence) -> Report:
@@ -81,7 +82,7 @@ def verify_export(export: Export, evidence: Evidence) -> Report:
         FileUnusable: a file cannot be read.
     """
     nodes, heads = export.nodes(), export.witnesses()
-    report = _verify(export.before, nodes, heads, export.keys, evidence, export.last)
+    report = _verify(export.before, nodes, heads, export.keys, evidence, given=export.last)
 
     if report.finding is None and (told := _other_file(export, report.rows)):
         return replace(report, finding=_beyond(report, told))
@@ -124,7 +125,9 @@ def _verify(
     heads: Iterator[Witness],
     keys: Iterable[LogKey],
     evidence: Evidence,
+    *,
     given: int,
+    every_head: bool = False,
 ) -> Report:
     """Return the report, with notes on what could not be checked."""
     known = tuple(keys)
@@ -145,7 +148,13 @@ def _verify(
             notes.append(f"{strange} lines of the anchor hold no head.")
 
     believed = trusted_keys(pinned, known)
-    verifier = Verifier(before, merged(heads, outside), believed, expected=evidence.root)
+    verifier = Verifier(
+        before,
+        merged(heads, outside),
+        believed,
+        expected=evidence.root,
+        every_head=every_head,
+    )
     report = verifier.run(nodes, given=given)
 
     if report.finding is None and report.signed < report.last:

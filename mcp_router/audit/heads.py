@@ -353,10 +353,10 @@ def start_of(signed: SignedHead | None) -> Frontier:
     except ValueError:
         nodes = ()
 
-    whole = len(nodes) == signed.head.size.bit_count()
     frontier = Frontier(size=signed.head.size, nodes=nodes)
+    root = frontier.root()
 
-    if not whole or Tree(frontier).root().hex() != signed.head.root:
+    if root is None or root.hex() != signed.head.root:
         raise LogBroken(f"The head of {signed.head.size} rows is not what was signed.")
 
     return frontier

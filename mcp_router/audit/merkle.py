@@ -23,6 +23,10 @@ class Frontier:
     size: int = 0
     nodes: tuple[bytes, ...] = ()
 
+    def root(self) -> bytes | None:
+        """Return the hash over all leaves, None where the nodes do not fit the size."""
+        return Tree(self).root() if len(self.nodes) == self.size.bit_count() else None
+
     def placed(self) -> Iterable[tuple[int, int, bytes]]:
         """Yield the first leaf, the level and the hash of each node."""
         first = 0

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from mcp_router.audit.merkle import Frontier, Tree
+from mcp_router.audit.merkle import Frontier
 from mcp_router.audit.statements import read_anchor, read_anchored
 from mcp_router.audit.verify import Before, Broken, Fault, Node, Witness
 from mcp_router.chain import leaf_hash, row_line
@@ -18,6 +18,8 @@ from mcp_router.storage.store import Archive
 MANIFEST = ".manifest.json"
 PROOFS = ".proofs.jsonl"
 MANIFEST_KIND = "mcp-router-export-1"
+
+_LOWEST = -(2**63)
 
 
 def before_store(archive: Archive) -> Before:
@@ -34,7 +36,7 @@ def before_store(archive: Archive) -> Before:
     kept = next((one for one in archive.heads() if one.head.size == size), None)
     frontier = _frontier(size, kept.frontier) if kept else None
 
-    if kept is None or frontier is None or Tree(frontier).root().hex() != kept.head.root:
+    if kept is None or frontier is None or frontier.root() != _hash(kept.head.root):
         raise Broken(Fault.HEAD, size, f"The head of the {size} rows that were pruned is damaged.")
 
     return Before(frontier=frontier, chain=_hash(kept.head.chain))
@@ -43,22 +45,20 @@ def before_store(archive: Archive) -> Before:
 def store_nodes(archive: Archive, pruned: int) -> Iterator[Node]:
     """Yield the rows of a store, each checked against what the store keeps about it.
 
+    A row that was pruned and is there is yielded as well: none belongs there any more.
+
     Raises:
         Broken: rows were pruned, and no row says so.
     """
     told = not pruned
-    seen = pruned
 
-    for row in archive.kept(pruned):
+    for row in archive.kept(_LOWEST):
         told = told or _tells_pruning(row, pruned)
-        seen = row.seq
         yield Node(seq=row.seq, hash=_leaf(row), chain=row.chain, fault=_fault(row))
 
     if not told:
-        upto = min(pruned, seen)
-        raise Broken(
-            Fault.MISSING, 1, f"Rows 1 to {upto} are missing, and no row says so.", upto=upto
-        )
+        told_so = f"Rows 1 to {pruned} are missing, and no row says that they were pruned."
+        raise Broken(Fault.MISSING, 1, told_so, upto=pruned)
 
 
 def stored_witnesses(archive: Archive) -> Iterator[Witness]:

@@ -104,10 +104,12 @@ class Verifier:
         believed: Mapping[str, str],
         *,
         expected: str | None = None,
+        every_head: bool = False,
     ) -> None:
         """Begin after `before`; `witnesses` come by size, stored ones first of the same size.
 
-        Some head, or the whole, must have the root that is `expected`.
+        Some head, or the whole, must have the root that is `expected`. With `every_head` all that
+        the log ever signed are among the stored ones.
         """
         self._tree = Tree(before.frontier)
         self._start = before.frontier.size
@@ -117,6 +119,7 @@ class Verifier:
         self._next = next(witnesses, None)
         self._former: SignedHead | None = None
         self._expected = expected
+        self._every_head = every_head
         self._signed = 0
         self._heads = 0
         self._rows = 0
@@ -194,7 +197,8 @@ class Verifier:
 
         if head.size >= self._start:
             self._compare(witness)
-        elif not witness.stored:
+
+        if not witness.stored and (self._every_head or head.size < self._start):
             kept = self._former.head if self._former else None
 
             if kept is None or (kept.size, kept.root) != (head.size, head.root):
@@ -248,15 +252,17 @@ class Verifier:
         told = f"The head of {signed.head.size} rows does not grow out of the one before it."
 
         try:
+            frontier = tuple(bytes.fromhex(node) for node in signed.frontier)
             proof = [bytes.fromhex(node) for node in signed.consistency]
             old_root = bytes.fromhex(former.root) if former else b""
             root = bytes.fromhex(signed.head.root)
         except ValueError:
             raise Broken(Fault.HEAD, signed.head.size, told) from None
 
-        if signed.previous != old or not verify_consistency(
-            old, signed.head.size, old_root, root, proof
-        ):
+        grows = Frontier(size=signed.head.size, nodes=frontier).root() == root
+        proved = verify_consistency(old, signed.head.size, old_root, root, proof)
+
+        if not (grows and proved and signed.previous == old):
             raise Broken(Fault.HEAD, signed.head.size, told)
 
     def _end(self, given: int) -> None:
