@@ -64,7 +64,7 @@ def row_number(line, expected):
 
 
 class Log:
-    """The log so far: its chain, and the roots of its tree's perfect subtrees, the largest first."""
+    """The log so far: its chain, and the roots of the tree's perfect subtrees, largest first."""
 
     def __init__(self, before, heads, gaps):
         """Begin after what `before` stands for; `gaps` stand for rows that were left out."""

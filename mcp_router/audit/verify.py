@@ -222,7 +222,7 @@ class Verifier:
         if self._tree.size == head.size and head.root == self._tree.root().hex() and same_chain:
             return
 
-        first = self._signed + 1
+        first = max(self._signed, self._start) + 1
         told = (
             f"{_rows(first, head.size)} not what the head of {head.size} rows "
             f"{witness.origin} was signed over."

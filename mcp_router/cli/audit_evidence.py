@@ -120,8 +120,13 @@ def write_beside(output: Path, made: Made, archive: Archive, cut: Cut) -> None:
 
 
 def _write_proofs(output: Path, archive: Archive, pruned: int, last: int) -> None:
-    """Write the roots over the rows that the export leaves out."""
+    """Write the roots over the rows that the export leaves out.
+
+    None of them spans a head, so that every head that was ever anchored can be compared.
+    """
     gaps = Gaps()
+    sizes = (one.head.size for one in archive.heads())
+    head = next(sizes, 0)
 
     with (
         output.open("rb") as rows,
@@ -139,5 +144,9 @@ def _write_proofs(output: Path, archive: Archive, pruned: int, last: int) -> Non
                 due = next(taken, None)
             else:
                 gaps.omit(link.seq, link.leaf)
+
+            while 0 < head <= link.seq:
+                proofs.writelines(gaps.close())
+                head = next(sizes, 0)
 
         proofs.writelines(gaps.close())
