@@ -10,7 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mcp_router.actions import Actions
+from mcp_router.anchors.anchors import open_anchor
+from mcp_router.audit.heads import HeadKeeper, HeadPace
 from mcp_router.audit.log import DecisionLog, RecordStore
+from mcp_router.audit.signing import open_signer
+from mcp_router.audit_settings import AuditSettings
 from mcp_router.budget.budgets import Budgets
 from mcp_router.cache.answers import AnswerCache
 from mcp_router.clock import Clock, SystemClock
@@ -103,6 +107,7 @@ class _Keepers:
     estimates: Estimates
     health: HealthBoard
     stages: Stages
+    heads: HeadKeeper
     answers: AnswerCache
     scale: TokenScale
 
@@ -191,8 +196,21 @@ def _keepers(
         estimates=estimates,
         health=HealthBoard(store.health, clock, process=process, gauge=metrics),
         stages=stages,
+        heads=_head_keeper(store, settings.audit, clock),
         answers=AnswerCache(clock),
         scale=TokenScale(),
+    )
+
+
+def _head_keeper(store: Store, settings: AuditSettings, clock: Clock) -> HeadKeeper:
+    """Return what signs the decision log's heads; the key is opened when the first one is due."""
+    return HeadKeeper(
+        store.heads,
+        clock,
+        os.urandom,
+        signer=lambda: open_signer(settings),
+        pace=HeadPace(every_s=settings.head_every_s, every_rows=settings.head_every_rows),
+        anchors=tuple(map(open_anchor, settings.anchors)),
     )
 
 
@@ -257,6 +275,7 @@ def _chores(keepers: _Keepers, settings: LedgerSettings) -> tuple[Chore, ...]:
         Chore(work=keepers.health.refresh, every_s=1.0),
         Chore(work=keepers.estimates.refresh, every_s=5.0),
         Chore(work=keepers.budgets.sweep, every_s=10.0),
+        Chore(work=keepers.heads.work, every_s=10.0),
     )
 
 

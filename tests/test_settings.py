@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mcp_router.audit_settings import AuditSettings
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.secret import Secret
 from mcp_router.domain.target import ModelTarget, Price
@@ -131,6 +132,7 @@ def test_a_whole_file_becomes_settings(tmp_path: Path) -> None:
                 client_secret=Secret("key-s"),
             ),
         ),
+        audit=AuditSettings(key_file=tmp_path / "data" / "audit-key.pem"),
     )
 
 
@@ -138,7 +140,9 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
     file = str(tmp_path / "router.yaml")
 
     assert parse_settings("tokens:\n", file=file, environ={}) == Settings(
-        storage=f"sqlite:///{tmp_path}/router.db", policy="support"
+        storage=f"sqlite:///{tmp_path}/router.db",
+        policy="support",
+        audit=AuditSettings(key_file=tmp_path / "audit-key.pem"),
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -85,9 +86,7 @@ async def folder(origin: Path, tmp_path: Path) -> Path:
                 made = Made(file=name, kind=Format.JSONL, tenant=tenant, tally=tally)
                 write_beside(origin / name, made, archive, Cut(last=31, signed=signed))
 
-    for file in origin.glob("*.jsonl*"):
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-
+    shutil.copytree(origin, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

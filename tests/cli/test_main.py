@@ -15,7 +15,7 @@ COMMANDS = {
     "route": set(),
     "policy": {"check", "show"},
     "actions": {"list", "resolve", "show"},
-    "audit": {"export"},
+    "audit": {"export", "key", "prune", "sign", "verify"},
 }
 NEED_SETTINGS = [
     ("serve",),
@@ -24,6 +24,10 @@ NEED_SETTINGS = [
     ("actions", "list"),
     ("actions", "show", "act_x"),
     ("audit", "export"),
+    ("audit", "key"),
+    ("audit", "prune", "--older-than", "1d"),
+    ("audit", "sign"),
+    ("audit", "verify"),
 ]
 
 

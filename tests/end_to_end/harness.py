@@ -54,7 +54,7 @@ class Place:
         """Return the calls of the decision log, as the command line reads them."""
         with open_archive(self.storage) as archive:
             found = (stored.record for stored in archive.records())
-            return tuple(one for one in found if one.event is None)
+            return tuple(one for one in found if one.event is None and one.audit is None)
 
     def outcomes(self) -> list[tuple[str, str, str | None]]:
         """Return tool, outcome and error code of each record."""

@@ -50,10 +50,11 @@ async def test_a_long_log_comes_whole(decisions: DecisionTable, url: str) -> Non
     with connect(url) as connection:
         connection.execute(
             """
-            WITH head AS (UPDATE decisions_head SET last = last + 1100)
-            INSERT INTO decisions (seq, decision_id, at_ms, tenant, tool, outcome, cost_microusd,
-                latency_ms, record)
-            SELECT n, n, at_ms, tenant, tool, outcome, cost_microusd, latency_ms, record
+            SELECT mcp_router_append(array_agg(n::text), array_agg(at_ms), array_agg(tenant),
+                array_agg(tool), array_agg(outcome), array_agg(run_id), array_agg(ticket_id),
+                array_agg(policy), array_agg(pool), array_agg(intent), array_agg(target),
+                array_agg(action_id), array_agg(error_code), array_agg(cost_microusd),
+                array_agg(latency_ms), array_agg(record))
             FROM decisions, generate_series(2, 1101) AS n
             """
         )
@@ -108,10 +109,10 @@ async def test_a_damaged_record_is_said_without_its_text(
     with connect(url) as connection:
         connection.execute(
             """
-            WITH head AS (UPDATE decisions_head SET last = 2)
-            INSERT INTO decisions (seq, decision_id, at_ms, tenant, tool, outcome, cost_microusd,
-                latency_ms, record)
-            VALUES (2, 'bad', 0, 'acme', 't', 'ok', 0, 0, '{"secret": 4711')
+            SELECT mcp_router_append(ARRAY['bad'], ARRAY[0], ARRAY['acme'], ARRAY['t'],
+                ARRAY['ok'], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL],
+                ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[0], ARRAY[0],
+                ARRAY['{"secret": 4711'])
             """
         )
 

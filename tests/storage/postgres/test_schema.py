@@ -14,9 +14,10 @@ from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.postgres.actions import ActionTable
 from mcp_router.storage.postgres.database import Database
 from mcp_router.storage.postgres.decisions import DecisionTable
+from mcp_router.storage.postgres.heads import HeadTable
 from mcp_router.storage.postgres.schema import MIGRATIONS, Migration, migrate
 from tests.storage.postgres.server import connect, rows
-from tests.storage.rows import action, record
+from tests.storage.rows import LOG_KEY, action, record, signed_head
 from tests.storage.walks import walked
 
 OPEN = "UPDATE actions SET {} WHERE key = 'key-unknown'"
@@ -92,12 +93,37 @@ REFUSED = [
     "TRUNCATE decisions_head",
     "INSERT INTO decisions_head (one, last) VALUES (false, 7)",
     "INSERT INTO decisions SELECT (jsonb_populate_record(d, "
-    """'{"seq": 9, "decision_id": "gap"}')).* FROM decisions d WHERE seq = 1""",
+    """'{"seq": 9, "decision_id": "gap"}')).* FROM decisions d WHERE seq = 2""",
+    "UPDATE decisions_head SET chain = sha256('x')",
+    "DELETE FROM decisions WHERE seq = 3",
+    "UPDATE tree_heads SET signature = ''",
+    "DELETE FROM tree_heads",
+    "TRUNCATE tree_heads CASCADE",
+    *(
+        f"INSERT INTO tree_heads SELECT {size}, {previous}, root, {chain}, 0, key_id, '', '', '' "
+        "FROM tree_heads"
+        for size, previous, chain in (
+            (2, 1, "chain"),
+            (9, 1, "chain"),
+            (1, 1, "chain"),
+            (3, 0, "(SELECT encode(chain, 'hex') FROM decisions WHERE seq = 3)"),
+        )
+    ),
+    "INSERT INTO tree_heads SELECT * FROM tree_heads ON CONFLICT (size) DO UPDATE SET root = ''",
+    "UPDATE log_keys SET public_key = ''",
+    "DELETE FROM log_keys",
+    "TRUNCATE log_keys",
+    "INSERT INTO prunings VALUES (2, 0)",
+    "INSERT INTO prunings VALUES (1, 9) ON CONFLICT (size) DO UPDATE SET size = 3",
+    "UPDATE prunings SET size = 2",
+    "DELETE FROM prunings",
+    "TRUNCATE prunings",
 ]
 
 
 @pytest.fixture
-async def filled(actions: ActionTable, decisions: DecisionTable) -> None:
+async def filled(actions: ActionTable, decisions: DecisionTable, database: Database) -> None:
+    heads = HeadTable(database)
     await walked(actions, action("expired"), ActionState.SUCCEEDED)
     await actions.expire(0, 1)
 
@@ -106,6 +132,12 @@ async def filled(actions: ActionTable, decisions: DecisionTable) -> None:
 
     await decisions.append(record("1"))
     await decisions.append(record("2"))
+    [first] = await heads.rows(0, 1)
+    signed = signed_head(1, first.chain)
+    assert await heads.add_head(signed)
+    assert await heads.add_key(LOG_KEY, record("key"))
+    await heads.prune(signed, record("pruned"))
+    assert await heads.sweep(9) == 1
 
 
 @pytest.fixture
@@ -117,7 +149,15 @@ def raw(filled: None, url: str) -> Iterator[psycopg.Connection[DictRow]]:
 def everything(connection: psycopg.Connection[DictRow]) -> list[DictRow]:
     return [
         row
-        for table in (b"actions", b"action_events", b"decisions", b"decisions_head")
+        for table in (
+            b"actions",
+            b"action_events",
+            b"decisions",
+            b"decisions_head",
+            b"tree_heads",
+            b"log_keys",
+            b"prunings",
+        )
         for row in connection.execute(b"SELECT * FROM " + table + b" ORDER BY 1").fetchall()
     ]
 
