@@ -199,7 +199,7 @@ class Bare(PostgresDecisions):
 
     ordered = True
 
-    async def _append(self, batch):  # type: ignore[no-untyped-def,override]  # as the table has it
+    async def _append(self, batch):  # type: ignore[no-untyped-def]  # as the table has it
         statement = _ORDERED if self.ordered else _UNORDERED
         query = statement.format(
             table="bare_ordered" if self.ordered else "bare_unordered",

@@ -8,7 +8,12 @@ import pytest
 from mcp_router.anchors.anchors import open_anchor
 from mcp_router.anchors.sinks import FileSink, OutputSink
 from mcp_router.anchors.webhook import WebhookSink
-from mcp_router.audit_settings import FileAnchor, OutputAnchor, WebhookAnchor
+from mcp_router.audit_settings import (
+    AnchorSettings,
+    FileAnchor,
+    OutputAnchor,
+    WebhookAnchor,
+)
 from mcp_router.errors import StorageUnavailable
 
 
@@ -91,7 +96,7 @@ async def test_a_webhook_that_is_not_there_is_told() -> None:
 
 
 def test_each_kind_of_anchor_has_its_sink(tmp_path: Path) -> None:
-    kinds = [
+    kinds: list[AnchorSettings] = [
         FileAnchor(path=tmp_path / "heads"),
         OutputAnchor(),
         WebhookAnchor(url="https://anchor.example"),

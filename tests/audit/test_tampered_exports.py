@@ -158,7 +158,7 @@ def rooted(one: Exported, root: str) -> None:
 def forged(one: Exported) -> None:
     """Sign the manifest's head with a key of one's own."""
     head, _ = read_anchored(one.manifest())
-    mine = {**vars_of(one), "key_id": FORGER.key_id}
+    mine = {**head_of(one), "key_id": FORGER.key_id}
     statement = head_statement(head.head).replace(SIGNER.key_id.encode(), FORGER.key_id.encode())
     one.change(
         head=mine,
@@ -168,7 +168,13 @@ def forged(one: Exported) -> None:
     )
 
 
-def vars_of(one: Exported) -> dict[str, object]:
+def begun_later(one: Exported) -> None:
+    """Leave out the first row, and pretend to go on from something."""
+    cut(one, 1)
+    one.change(before={"size": 1, "chain": "11" * 32, "frontier": ["22" * 32]})
+
+
+def head_of(one: Exported) -> dict[str, object]:
     head = one.manifest()["head"]
     assert isinstance(head, dict)
     return head
@@ -215,10 +221,7 @@ TAMPERED: dict[str, tuple[Callable[[Exported], object], int, int]] = {
         1,
     ),
     "begun later": (
-        lambda one: (
-            cut(one, 1),
-            one.change(before={"size": 1, "chain": "11" * 32, "frontier": ["22" * 32]}),
-        ),
+        begun_later,
         2,
         2,
     ),

@@ -63,7 +63,22 @@ def script(*statements: str) -> Tamper:
 
 
 def with_chain(*statements: str) -> Tamper:
-    return lambda tables: (script(*statements)(tables), rechain(tables))
+    def tamper(tables: Tables) -> None:
+        script(*statements)(tables)
+        rechain(tables)
+
+    return tamper
+
+
+def with_leaf(tables: Tables) -> None:
+    """Edit a row and compute its leaf anew, but not its link."""
+    with_chain(edit(5))(tables)
+    tables.execute("UPDATE decisions SET chain = ? WHERE seq = 5", (bytes(32),))
+
+
+def without_heads(tables: Tables) -> None:
+    with_chain(edit(5))(tables)
+    tables.execute("DELETE FROM tree_heads")
 
 
 def with_heads(*statements: str, key: str = "") -> Tamper:
@@ -109,14 +124,7 @@ TAMPERED: dict[str, tuple[Tamper, tuple[Fault, int, int]]] = {
         script("UPDATE decisions SET record = CAST(record AS BLOB) WHERE seq = 5"),
         (Fault.CHANGED, 5, 5),
     ),
-    "edited, with its leaf": (
-        lambda tables: (
-            script(edit(5))(tables),
-            rechain(tables),
-            tables.execute("UPDATE decisions SET chain = x'" + "00" * 32 + "' WHERE seq = 5"),
-        ),
-        (Fault.CHAIN, 5, 5),
-    ),
+    "edited, with its leaf": (with_leaf, (Fault.CHAIN, 5, 5)),
     "leaf taken away": (
         script("UPDATE decisions SET leaf = NULL WHERE seq = 5"),
         (Fault.CHANGED, 5, 5),
@@ -278,7 +286,7 @@ ANCHORED: dict[str, tuple[Tamper, tuple[Fault, int, int]]] = {
         (Fault.MISSING, 10, 11),
     ),
     "rewritten, with all heads deleted": (
-        lambda tables: (with_chain(edit(5))(tables), tables.execute("DELETE FROM tree_heads")),
+        without_heads,
         (Fault.REWRITTEN, 1, 11),
     ),
     "all heads deleted": (script("DELETE FROM tree_heads"), (Fault.HEAD, 11, 11)),
