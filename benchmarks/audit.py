@@ -243,9 +243,9 @@ async def share(replicas: int, seconds: float, rounds: int) -> None:
         )
 
     kinds: dict[str, list[PostgresDecisions]] = {
-        "chained": [PostgresDecisions(one.database) for one in stores],  # type: ignore[arg-type]
-        "one sequence, no chain": [Bare(one.database) for one in stores],  # type: ignore[arg-type]
-        "no order": [Unordered(one.database) for one in stores],  # type: ignore[arg-type]
+        "chained": [PostgresDecisions(one.database) for one in stores],  # type: ignore[arg-type]  # a PostgreSQL store's
+        "one sequence, no chain": [Bare(one.database) for one in stores],  # type: ignore[arg-type]  # a PostgreSQL store's
+        "no order": [Unordered(one.database) for one in stores],  # type: ignore[arg-type]  # a PostgreSQL store's
     }
     found: dict[str, list[Timing]] = {name: [] for name in kinds}
     waiting = iter(range(100_000_000))
@@ -254,7 +254,7 @@ async def share(replicas: int, seconds: float, rounds: int) -> None:
         for name, tables in kinds.items():
             turns = iter(range(100_000_000))
 
-            async def once(tables: list[PostgresDecisions] = tables, turns=turns) -> None:  # type: ignore[no-untyped-def]
+            async def once(tables: list[PostgresDecisions] = tables, turns=turns) -> None:  # type: ignore[no-untyped-def]  # bound for this turn
                 [one] = records(next(waiting), 1)
                 await tables[next(turns) % len(tables)].append(one)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mcp_router.decide.changes import changes
 from mcp_router.decide.explain import explain
 from mcp_router.decide.handover import SOURCES
+from mcp_router.decide.happenings import happenings
 from mcp_router.decide.known import account
 from mcp_router.decide.wording import count, duration, listed, moment, name
 from mcp_router.domain.action import Outcome
@@ -83,6 +84,9 @@ def tell(record: Record) -> str:
     """
     if record.event is not None:
         return _joined([_call(record), ("What changed", changes(record.event))])
+
+    if record.audit is not None:
+        return _joined([_call(record), ("What happened", happenings(record.audit))])
 
     sections = [_call(record), ("How it ended", _ending(record))]
 
