@@ -4,13 +4,13 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from itertools import starmap
 from typing import Literal, TypeAlias, assert_never
 
 from mcp_router.canonical import canonical_json, plain
+from mcp_router.domain.glance import Glance, glance
 from mcp_router.domain.money import usd
-from mcp_router.domain.record import Record, StoredRecord
-from mcp_router.storage.records import read_record
+from mcp_router.domain.record import StoredRecord
+from mcp_router.storage.records import read_glance, read_record
 
 
 class Format(StrEnum):
@@ -67,7 +67,7 @@ def lines(records: Iterable[StoredRecord], kind: TextFormat) -> Iterator[str]:
             yield _csv(COLUMNS)
 
             for stored in records:
-                yield _csv(cells(stored.seq, stored.record))
+                yield _csv(cells(stored.seq, glance(stored.record)))
         case _:
             assert_never(kind)
 
@@ -79,7 +79,8 @@ def row_lines(rows: Iterable[tuple[int, str]], kind: TextFormat) -> Iterator[str
         StorageUnavailable: a row has to be read and cannot be.
     """
     if kind is Format.CSV:
-        yield from lines(starmap(read_record, rows), kind)
+        yield _csv(COLUMNS)
+        yield from (_csv(cells(seq, read_glance(seq, text))) for seq, text in rows)
         return
 
     for seq, text in rows:
@@ -93,7 +94,7 @@ def _json_line(seq: int, text: str) -> str:
     return f'{{"record":{text},"seq":{seq}}}\n'
 
 
-def cells(seq: int, record: Record) -> tuple[str | int | float | None, ...]:
+def cells(seq: int, record: Glance) -> tuple[str | int | float | None, ...]:
     """Return a record as one row of the columns."""
     decision = record.decision
     return (

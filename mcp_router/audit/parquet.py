@@ -15,10 +15,10 @@ from pyarrow import parquet
 
 from mcp_router.audit.export import COLUMNS, cells
 from mcp_router.errors import FileUnusable
-from mcp_router.storage.records import read_record
+from mcp_router.storage.records import read_glance
 
 _GROUP_ROWS = 10_000
-_GROUP_BYTES = 16_000_000  # of records: what bounds the memory
+_GROUP_BYTES = 8_000_000  # of records: what bounds the memory
 _NUMBERS = {"seq", "at_ms", "attempts", "latency_ms"}
 _FRACTIONS = {"confidence", "cost_usd"}
 _NAMES = (*COLUMNS, "record")
@@ -135,7 +135,7 @@ def _groups(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 def _table(group: list[Row]) -> "pyarrow.Table":
     """Return the rows as columns."""
-    read = [(*cells(seq, read_record(seq, text).record), text) for seq, text in group]
+    read = [(*cells(seq, read_glance(seq, text)), text) for seq, text in group]
     columns = zip(*read, strict=True)
     return pyarrow.table(
         {
