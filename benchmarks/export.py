@@ -1,30 +1,43 @@
 """What it takes to export a long decision log: seconds, rows a second and memory, by format.
 
     python -m benchmarks.export [--rows 1000000] [--formats jsonl,csv,parquet]
-        [--folder DIR] [--json]
+        [--call lookup_ticket] [--folder DIR] [--json]
 
-A SQLite store is filled with copies of the record of one completion, as the sandbox leaves it, each
-with an id and a time of its own. Then `mcp-router audit export` runs as a child for each format, as
-a person would run it; its resident memory is read from /proc every 50 ms. Beside it stands what
-`cp` takes for a file as long, which is as fast as the disk is. Nothing is asserted. The aim:
-1,000,000 rows as JSON lines within 30 s and 200 MB.
+A SQLite store is filled with copies of the record of one call on the sandbox, each with an id and a
+time of its own: a completion, whose candidates make it long, or the lookup of a ticket. Then
+`mcp-router audit export` runs as a child for each format, as a person would run it; its resident
+memory is read from /proc every 50 ms. Beside it stands what copying a file as long takes, which is
+as fast as the disk is. Nothing is asserted. The aim: 1,000,000 rows as JSON lines within 30 s and
+200 MB.
 """
 
 import argparse
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import anyio
+from mcp import Client
+
+from mcp_router.app import open_app
 from mcp_router.audit.export import Format
 from mcp_router.sandbox.fleet import Sandbox
+from mcp_router.serve.mcp import build_server
+from mcp_router.settings import load_settings
 
+CALLS: Mapping[str, dict[str, str]] = {
+    "route_completion": {"input": "I forgot my password"},
+    "lookup_ticket": {"ticket_id": "101"},
+}
 ROUTER = (sys.executable, "-m", "mcp_router")
 
 # Straight into the table: through the router a million calls would take an hour.
@@ -53,32 +66,34 @@ class Figure:
     copy_s: float
 
 
-def fill(folder: Path, rows: int) -> Path:
-    """Return the settings of a store with that many records, and one of its policy's release."""
+def fill(folder: Path, tool: str, rows: int) -> Path:
+    """Return the settings of a store with that many records of a tool's call, and a few others."""
+    config = folder / "router.yaml"
+    storage = f"sqlite:///{folder / 'router.db'}"
+
     with Sandbox.start() as sandbox:
-        config = folder / "router.yaml"
-        config.write_text(
-            sandbox.router_yaml(storage=f"sqlite:///{folder / 'router.db'}"), encoding="utf-8"
-        )
-        question = folder / "question.txt"
-        question.write_text("I forgot my password\n", encoding="utf-8")
-        subprocess.run(
-            [*ROUTER, "route", str(question), "--config", str(config)],
-            check=True,
-            capture_output=True,
-        )
+        config.write_text(sandbox.router_yaml(storage=storage), encoding="utf-8")
+        anyio.run(_call, config, tool)
 
     # The embedded servers are gone, and what vouched for them: an export needs the store alone.
-    config.write_text(f"storage: sqlite:///{folder / 'router.db'}\n", encoding="utf-8")
+    config.write_text(f"storage: {storage}\n", encoding="utf-8")
 
     with closing(sqlite3.connect(folder / "router.db", isolation_level=None)) as connection:
         (decision_id,) = connection.execute(
-            "SELECT decision_id FROM decisions WHERE tool = 'route_completion'"
+            "SELECT decision_id FROM decisions WHERE tool = ?", (tool,)
         ).fetchone()
         connection.execute(_COPIES, (rows - 1, decision_id))
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     return config
+
+
+async def _call(config: Path, tool: str) -> None:
+    async with (
+        open_app(load_settings(config, os.environ)) as app,
+        Client(build_server(app)) as client,
+    ):
+        await client.call_tool(tool, CALLS[tool])
 
 
 def measure(config: Path, kind: str) -> Figure:
@@ -136,12 +151,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--formats", default=",".join(Format))
+    parser.add_argument("--call", choices=list(CALLS), default="route_completion")
     parser.add_argument("--folder", help="where to work: a folder on the disk to be measured")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
     with TemporaryDirectory(dir=options.folder) as folder:
-        config = fill(Path(folder), options.rows)
+        config = fill(Path(folder), options.call, options.rows)
 
         for kind in options.formats.split(","):
             figure = measure(config, kind)
