@@ -177,14 +177,18 @@ def test_duckdb_reads_the_same_calls_from_all_three_formats(tmp_path: Path) -> N
         sources.append(f"{reader}('{tmp_path / kind.value}')")
 
     nested, *flat = sources
-    asked = "SELECT count(*), sum({0}cost_microusd), max(seq) FROM {1}"
+    asked = "SELECT count(*), sum(record.cost_microusd), max(seq)"
 
-    assert duckdb.sql(asked.format("record.", nested)).fetchall() == [(12, 8 * 1_250, 12)]
+    with duckdb.connect() as connection:
+        assert connection.execute(f"{asked} FROM {nested}").fetchall() == [(12, 8 * 1_250, 12)]
 
-    for source in flat:
-        found = duckdb.sql(f"SELECT count(*), round(sum(cost_usd), 6), max(seq) FROM {source}")
-        assert found.fetchall() == [(12, 0.01, 12)]
-        assert tuple(duckdb.sql(f"SELECT * FROM {source}").columns)[: len(COLUMNS)] == COLUMNS
+        for source in flat:
+            found = connection.execute(
+                f"SELECT count(*), round(sum(cost_usd), 6), max(seq) FROM {source}"
+            )
+            assert found.fetchall() == [(12, 0.01, 12)]
+            columns = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+            assert tuple(name for name, *_ in columns)[: len(COLUMNS)] == COLUMNS
 
 
 def test_pandas_reads_the_same_calls_from_all_three_formats(tmp_path: Path) -> None:
