@@ -8,6 +8,7 @@ RouterError
 │   ├── SettingsMissing, InvalidSettings, MissingSecret, PolicyRejected, PolicyEdited
 │   ├── RolloutRefused       a rollout, promotion or roll-back that does not fit how it stands
 │   ├── NotConfigured, MissingExtra, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
+│   ├── SigningKeyUnusable   the key of the decision log's heads cannot be made or read
 │   └── MissingStrategy    a tool that writes says not how a lost answer is found out about
 ├── TargetError            no target served the call
 │   ├── NoTarget, TargetsExhausted, TargetsRefused, DeadlineExceeded, BudgetExceeded
@@ -15,6 +16,7 @@ RouterError
 ├── LedgerError
 │   ├── KeyConflict, ExpiredKey, LeaseLost, OutcomeUnknown, LedgerDegraded, ActionNotOpen
 │   └── IllegalTransition  a fault of the router, stopped before it was written
+├── LogBroken              the decision log is not what was written; nothing more is signed
 ├── StorageUnavailable     the store cannot commit, is locked or is gone
 ├── FileUnusable           a file given to a command, of questions or for its output, is no good
 ├── SendFailed             one attempt failed: kept inside `execute/`, never on the wire
@@ -144,6 +146,13 @@ class RolloutRefused(ConfigurationError):
 
     code = "rollout_refused"
     next_step = "`mcp-router policy status` says how the policy stands."
+
+
+class SigningKeyUnusable(ConfigurationError):
+    """The key that signs the decision log's heads cannot be made or read."""
+
+    code = "signing_key_unusable"
+    next_step = "Correct `audit.key_file`, or the rights on that file and its folder."
 
 
 class NotConfigured(ConfigurationError):
@@ -323,6 +332,13 @@ class IllegalTransition(LedgerError):
     """The state machine has no such arrow."""
 
     code = "illegal_transition"
+
+
+class LogBroken(RouterError):
+    """The decision log is not what was written: a row was changed, added or taken away."""
+
+    code = "log_broken"
+    next_step = "Keep the database as it is, and run `mcp-router audit verify`."
 
 
 class StorageUnavailable(RouterError):

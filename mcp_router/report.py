@@ -72,7 +72,7 @@ class _Books:
         self.first_ms = at_ms if self.first_ms is None else min(self.first_ms, at_ms)
         self.last_ms = at_ms if self.last_ms is None else max(self.last_ms, at_ms)
 
-        if record.event is not None:
+        if not record.is_call:
             self.changes += 1
             return
 

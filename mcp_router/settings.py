@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, Strict
 
+from mcp_router.audit_settings import KEY_FILE, AuditSettings, read_audit
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.secret import Secret
 from mcp_router.domain.target import ModelTarget
@@ -103,6 +104,7 @@ class Settings:
     tokens: tuple[TokenSettings, ...] = ()
     desks: tuple[DeskSettings, ...] = ()
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    audit: AuditSettings = field(default_factory=lambda: AuditSettings(key_file=Path(KEY_FILE)))
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -199,6 +201,7 @@ class _RootForm(Form):
     tokens: list[object] | None = None
     desks: dict[str, object] | None = None
     ledger: dict[str, object] | None = None
+    audit: dict[str, object] | None = None
 
 
 _BASE_URLS: Mapping[ProviderKind, str] = {
@@ -211,8 +214,9 @@ _BASE_URLS: Mapping[ProviderKind, str] = {
 def _read(review: Review, folder: Path) -> Settings:
     """Return the settings; they are complete only where the review has no problems."""
     root = review.read(_RootForm, ()) or _RootForm()
+    storage = rooted(root.storage, folder)
     return Settings(
-        storage=rooted(root.storage, folder),
+        storage=storage,
         policy=root.policy,
         policies=_place(review, ("policies",), folder, what="folder"),
         providers=tuple(_providers(review, folder)),
@@ -220,6 +224,7 @@ def _read(review: Review, folder: Path) -> Settings:
         tokens=tuple(_tokens(review)),
         desks=tuple(_desks(review, folder)),
         ledger=read_ledger(review),
+        audit=read_audit(review, folder, storage),
     )
 
 

@@ -1,6 +1,7 @@
 """mcp-router actions: what the ledger holds."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import anyio
 import click
 from rich.table import Table
 
+from mcp_router.audit.heads import audit_record
 from mcp_router.canonical import plain
 from mcp_router.cli.common import config_option, json_option, open_source
 from mcp_router.cli.printing import table_console
 from mcp_router.clock import SystemClock
 from mcp_router.decide.wording import moment
 from mcp_router.domain.action import Action, ActionState, Ref
+from mcp_router.domain.audit_event import AuditChange, AuditEvent
 from mcp_router.errors import UnknownAction
 from mcp_router.ledger.ledger import Ledger
 from mcp_router.storage.store import open_archive, open_store
@@ -147,17 +150,30 @@ def resolve_action(
         action = replace(action, fence=fence)
 
     made = Ref(id=found) if verdict == "applied" and found else None
-    decided = anyio.run(_resolve, source.settings.storage, action, made, f"{by}: {why}")
+    event = AuditEvent(
+        change=AuditChange.ACTION_RESOLVED,
+        who=by,
+        why=why,
+        action_id=action_id,
+        tenant=action.tenant,
+        state=verdict,
+    )
+    decided = anyio.run(_resolve, source.settings.storage, action, made, event)
     click.echo(f"{decided.action_id} {decided.state}")
 
 
-async def _resolve(storage: str, action: Action, ref: Ref | None, decided_by: str) -> Action:
-    """Write the verdict into the ledger; the server may be running."""
-    store = open_store(storage)
+async def _resolve(storage: str, action: Action, ref: Ref | None, event: AuditEvent) -> Action:
+    """Write the verdict into the ledger, and into the log right after; the server may be running.
+
+    A verdict whose event is lost with this process is still in the ledger's own events.
+    """
+    store, clock = open_store(storage), SystemClock()
 
     try:
-        ledger = Ledger(store.actions, SystemClock())
-        return await ledger.resolve(action, ref=ref, decided_by=decided_by)
+        decided_by = f"{event.who}: {event.why}"
+        decided = await Ledger(store.actions, clock).resolve(action, ref=ref, decided_by=decided_by)
+        await store.decisions.append(audit_record(event, clock, os.urandom))
+        return decided
     finally:
         await store.aclose()
 

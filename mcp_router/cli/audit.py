@@ -7,15 +7,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mcp_router.audit.export import Format
+from mcp_router.audit.manifest import Made, Tally
+from mcp_router.cli.audit_evidence import cut_off, write_beside
+from mcp_router.cli.audit_integrity import key, prune, sign, verify
 from mcp_router.cli.common import config_option, open_source
 from mcp_router.cli.export_file import write_export
 from mcp_router.cli.selecting import select, selecting
+from mcp_router.domain.selection import EVERYTHING
 from mcp_router.storage.store import open_archive
 
 
 @click.group()
 def audit() -> None:
     """Read the decision log: one record for every call."""
+
+
+for _command in (verify, sign, key, prune):
+    audit.add_command(_command)
 
 
 @audit.command()
@@ -42,22 +50,40 @@ def export(
     resume: bool,
     config: Path | None,
 ) -> None:
-    """Write the decision log out, oldest record first; the server may be running."""
+    """Write the decision log out, oldest record first; the server may be running.
+
+    With --output a manifest is written beside the file, and what proves a part of the log. That
+    an export was made is a row of the log as well, which the next export has.
+    """
     if output is None and (resume or kind == Format.PARQUET):
         raise click.UsageError("--resume and --format parquet need a file: name it by --output.")
 
     chosen = select(since, until, tenant=tenant, policy=policy, intent=intent)
 
     with open_source(config) as source, open_archive(source.settings.storage) as archive:
-        with _bar(archive.count(selection=chosen)) as progress:
+        total = archive.count(selection=chosen)
+        cut = cut_off(source.settings, archive, kind=kind, tenant=tenant, sign=output is not None)
+        tally = Tally()
+
+        with _bar(total) as progress:
             task = progress.task_ids[0]
             done = write_export(
-                archive.rows(chosen),
+                map(tally.row, archive.rows(chosen, last=cut.last)),
                 Format(kind),
                 output,
                 resume=resume,
                 advance=lambda count: progress.advance(task, count),
             )
+
+        if output is not None and output.is_file():
+            with output.open("rb") as file:
+                tally.content(file)
+
+            narrowed = chosen != EVERYTHING
+            made = Made(
+                file=output.name, kind=Format(kind), tenant=tenant, tally=tally, narrowed=narrowed
+            )
+            write_beside(output, made, archive, cut)
 
         click.echo(f"{done} records", err=True)
 

@@ -1,5 +1,6 @@
 """What all commands share: where the settings come from, and how an error is told."""
 
+import getpass
 import os
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,13 @@ from pathlib import Path
 
 import click
 
-from mcp_router.errors import ConfigurationError, RouterError, SettingsMissing, UnknownPolicy
+from mcp_router.errors import (
+    ConfigurationError,
+    NotConfigured,
+    RouterError,
+    SettingsMissing,
+    UnknownPolicy,
+)
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.settings import Settings, load_settings
 
@@ -37,6 +44,8 @@ config_option = click.option(
 sandbox_option = click.option(
     "--sandbox", is_flag=True, help="Use embedded servers: no account, no key, nothing leaves."
 )
+who_option = click.option("--who", help="Who decides; default the user of this machine.")
+why_option = click.option("--why", default="", help="What the decision rests on.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
@@ -95,6 +104,23 @@ def open_source(config: Path | None, *, sandbox: bool = False) -> Iterator[Sourc
         click.echo(running.describe(), err=True)
         click.echo(f"configuration  {file}  (for --config, as long as this runs)", err=True)
         yield Source(settings=load_settings(file, os.environ), file=file, sandbox=running)
+
+
+def whoever(named: str | None) -> str:
+    """Return who decides: the one named, else the user of this machine.
+
+    Raises:
+        NotConfigured: the machine does not say who that is.
+    """
+    if named:
+        return named
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        raise NotConfigured(
+            "This machine does not say who you are.", next_step="Name yourself with --who."
+        ) from None
 
 
 def find_config(config: Path | None, environ: "os._Environ[str]") -> Path:

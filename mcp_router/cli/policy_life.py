@@ -1,6 +1,5 @@
 """mcp-router policy rollout, promote, rollback, status: which version serves whom."""
 
-import getpass
 import json
 import os
 from collections.abc import Awaitable, Callable
@@ -12,13 +11,21 @@ import click
 from rich.table import Table
 
 from mcp_router.canonical import plain
-from mcp_router.cli.common import Source, config_option, json_option, open_source
+from mcp_router.cli.common import (
+    Source,
+    config_option,
+    json_option,
+    open_source,
+    who_option,
+    whoever,
+    why_option,
+)
 from mcp_router.cli.printing import table_console
 from mcp_router.clock import SystemClock
 from mcp_router.decide.wording import moment
 from mcp_router.domain.policy import Policy
 from mcp_router.domain.rollout import ArmTally, Bucket, PolicyEvent, PolicyStage
-from mcp_router.errors import RolloutRefused, UnknownPolicy
+from mcp_router.errors import UnknownPolicy
 from mcp_router.fields import POLICY_REFERENCE
 from mcp_router.policy.evidence import SLOW_SHARE
 from mcp_router.policy.rollout import read_guards, serving_before, tell_guards
@@ -27,9 +34,6 @@ from mcp_router.rollout.stages import Stages, Standing, Wish
 from mcp_router.storage.store import open_store
 
 T = TypeVar("T")
-
-who_option = click.option("--who", help="Who decides; default the user of this machine.")
-why_option = click.option("--why", default="", help="What the decision rests on.")
 
 
 @click.command("rollout")
@@ -81,7 +85,7 @@ def policy_rollout(
         )
 
         async def change(stages: Stages) -> PolicyStage:
-            return await stages.roll_out(wish, who=_who(who), why=why)
+            return await stages.roll_out(wish, who=whoever(who), why=why)
 
         _tell(_run(source, change), as_json)
         _warn_if_pinned(source, candidate.name)
@@ -99,7 +103,7 @@ def policy_promote(
     """Let the candidate of a rollout serve everybody."""
 
     async def change(stages: Stages) -> PolicyStage:
-        return await stages.promote(_name(name), who=_who(who), why=why)
+        return await stages.promote(_name(name), who=whoever(who), why=why)
 
     with open_source(config) as source:
         _tell(_run(source, change), as_json)
@@ -121,7 +125,7 @@ def policy_rollback(
         async def change(stages: Stages) -> PolicyStage:
             standing = await stages.standing(_name(name))
             _check_way_back(policies, standing.stage)
-            return await stages.roll_back(name, who=_who(who), why=why)
+            return await stages.roll_back(name, who=whoever(who), why=why)
 
         _tell(_run(source, change), as_json)
 
@@ -192,19 +196,6 @@ def _warn_if_pinned(source: Source, name: str) -> None:
             "stay with that version",
             err=True,
         )
-
-
-def _who(who: str | None) -> str:
-    """Return who decides: the one named, else the user of this machine."""
-    if who:
-        return who
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        raise RolloutRefused(
-            "This machine does not say who you are.", next_step="Name yourself with --who."
-        ) from None
 
 
 def _run(source: Source, work: Callable[[Stages], Awaitable[T]]) -> T:

@@ -29,7 +29,7 @@ def page(report: LogReport, selection: Selection) -> str:
         "<h1>What the decision log says</h1>",
         f'<p class="soft">{escape(scope(report, selection))} · {count(report.calls, "call")}, '
         f"{count(whole.calls, 'completion')} of them · "
-        f"{count(report.changes, 'change')} of policies</p>",
+        f"{count(report.changes, 'event')} of policies and of the log</p>",
         _tiles(whole),
         _comparison(report.comparison) if report.comparison else "",
         _over_time(report),

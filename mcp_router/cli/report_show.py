@@ -17,7 +17,7 @@ HEADINGS = ("calls", "success", "$ per 1,000", "cost", "p50", "p95", "fallback",
 def show(console: Console, report: LogReport, selection: Selection) -> None:
     """Print the report."""
     console.print(Text(f"The decision log, {scope(report, selection)}", style="bold"))
-    told_changes = count(report.changes, "change") + " of policies"
+    told_changes = count(report.changes, "event") + " of policies and of the log"
     console.print(f"{count(report.calls, 'call')}, {told_changes}\n")
 
     if report.comparison is not None:

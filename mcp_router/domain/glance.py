@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mcp_router.domain.attempt import Attempt
+from mcp_router.domain.audit_event import AuditEvent
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.guardrails import CacheUse
 from mcp_router.domain.record import Record
@@ -52,6 +53,12 @@ class Glance:
     error_code: str | None = None
     cache: CacheUse | None = None
     event: PolicyEvent | None = None
+    audit: AuditEvent | None = None
+
+    @property
+    def is_call(self) -> bool:
+        """Return whether it is a call, and no change of a policy or of the log."""
+        return self.event is None and self.audit is None
 
 
 def glance(record: Record) -> Glance:
@@ -76,6 +83,7 @@ def glance(record: Record) -> Glance:
         error_code=record.error_code,
         cache=record.cache,
         event=record.event,
+        audit=record.audit,
     )
 
 

@@ -102,7 +102,7 @@ class LogReport:
     """Everything; groups with the highest cost first.
 
     `completions` and all groups but `tools` are of completions. `changes` counts changes of
-    policies, which are no calls. `span_ms` is how long each of `spans` is.
+    policies and of the log, which are no calls. `span_ms` is how long each of `spans` is.
     """
 
     first_ms: int | None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from mcp_router.domain.attempt import Attempt
+from mcp_router.domain.audit_event import AuditEvent
 from mcp_router.domain.budget import Balance
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
@@ -24,7 +25,7 @@ class ModelAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """Everything an auditor may ask of one call, or of one change of a policy.
+    """Everything an auditor may ask of one call, or of one change of a policy or of the log.
 
     `outcome` is `ok`, `escalated`, `incomplete`, `cancelled`, `error`, or an action's.
     """
@@ -55,6 +56,8 @@ class Record:
     escalation: str | None = None  # why a person has to take over
     event: PolicyEvent | None = None  # a change of a policy, which is no call
     report: OutcomeReport | None = None  # what the host told of an earlier decision
+    trace_id: str | None = None  # of the host's trace, where it told one
+    audit: AuditEvent | None = None  # what happened to the log or was decided by a person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

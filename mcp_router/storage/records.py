@@ -13,6 +13,25 @@ _RECORD = TypeAdapter(Record)
 _GLANCE = TypeAdapter(Glance)
 _STORED = TypeAdapter(StoredRecord)
 
+COLUMNS = {
+    "decision_id": "decision_id",
+    "at_ms": "at_ms",
+    "tenant": "tenant",
+    "tool": "tool",
+    "outcome": "outcome",
+    "run_id": "run_id",
+    "ticket_id": "ticket_id",
+    "policy": "decision.policy",
+    "pool": "decision.pool",
+    "intent": "decision.signals.intent.name",
+    "target": "target",
+    "action_id": "action_id",
+    "error_code": "error_code",
+    "cost_microusd": "cost_microusd",
+    "latency_ms": "latency_ms",
+}
+"""The columns that people ask by, in their order, and where the record itself says the same."""
+
 
 def read_record(seq: int, text: str) -> StoredRecord:
     """Return the frozen record of a row.

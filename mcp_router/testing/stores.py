@@ -5,10 +5,13 @@ from dataclasses import replace
 
 from anyio.lowlevel import checkpoint
 
+from mcp_router.chain import START, leaf_hash, next_link, row_line
 from mcp_router.clock import Clock
 from mcp_router.domain.action import ARROWS, INITIAL, Action, ActionEvent, ActionState
 from mcp_router.domain.record import Record, StoredRecord
+from mcp_router.domain.tree_head import KeptRow
 from mcp_router.errors import IllegalTransition, StorageUnavailable
+from mcp_router.storage.records import record_values
 
 _TERMINAL = frozenset({ActionState.SUCCEEDED, ActionState.FAILED, ActionState.EXPIRED})
 _ASKED = frozenset({ActionState.SENDING, ActionState.UNKNOWN})
@@ -212,6 +215,7 @@ class MemoryRecords:
     def __init__(self) -> None:
         """Start empty."""
         self._stored: list[StoredRecord] = []
+        self._kept: list[KeptRow] = []
         self.broken = False
 
     @property
@@ -226,9 +230,32 @@ class MemoryRecords:
 
     def add(self, record: Record) -> StoredRecord:
         """Append a record within a transaction of the caller, and return it with its place."""
-        stored = StoredRecord(seq=len(self._stored) + 1, record=record)
+        *columns, text = record_values(record)
+        former = self._kept[-1] if self._kept else None
+        seq = former.seq + 1 if former else 1
+        leaf = leaf_hash(row_line(seq, str(text)).encode("utf-8", "replace"))
+        self._kept.append(
+            KeptRow(
+                seq=seq,
+                text=str(text),
+                leaf=leaf,
+                chain=next_link(former.chain if former else START, leaf),
+                columns=tuple(columns),
+            )
+        )
+        stored = StoredRecord(seq=seq, record=record)
         self._stored.append(stored)
         return stored
+
+    def kept(self) -> tuple[KeptRow, ...]:
+        """Return every row with its leaf and its link, in order."""
+        return tuple(self._kept)
+
+    def forget(self, size: int, limit: int) -> int:
+        """Delete at most `limit` rows up to place `size`; say how many."""
+        many = min(limit, sum(row.seq <= size for row in self._kept))
+        del self._kept[:many], self._stored[:many]
+        return many
 
     async def find(self, tenant: str, decision_id: str) -> StoredRecord | None:
         """Return the tenant's record of a decision, or None."""

@@ -1,5 +1,8 @@
 import csv
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,11 +12,28 @@ from tests.cli.running import run, spawned
 from tests.end_to_end.harness import Place
 
 
+@pytest.fixture
+def worked(worked: Place, tmp_path: Path) -> Place:
+    """A place of one's own: that the log was exported is a row of it."""
+    mine = Place(file=tmp_path / "mine" / worked.file.name)
+    mine.file.parent.mkdir()
+    shutil.copyfile(worked.file, mine.file)
+
+    with (
+        closing(sqlite3.connect(worked.database)) as source,
+        closing(sqlite3.connect(mine.database)) as target,
+    ):
+        source.backup(target)
+
+    return mine
+
+
 def test_json_lines_hold_every_record_in_order(worked: Place) -> None:
+    records = worked.records()
+
     result = run("audit", "export", "--config", worked.file)
 
     found = [json.loads(line) for line in result.stdout.splitlines()]
-    records = worked.records()
     assert (result.exit_code, result.stderr) == (0, "4 records\n")
     assert [one["seq"] for one in found] == [1, 2, 3, 4]
     assert [one["record"]["decision_id"] for one in found[1:]] == [
@@ -37,8 +57,8 @@ def test_csv_has_a_heading_and_a_row_a_call(worked: Place, tmp_path: Path) -> No
     with output.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
 
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "4 records\n")
-    assert [(row["seq"], row["tool"], row["pool"], row["intent"]) for row in rows] == [
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "5 records\n")
+    assert [(row["seq"], row["tool"], row["pool"], row["intent"]) for row in rows[:4]] == [
         ("1", "policy", "", ""),
         ("2", "route_completion", "cost", "password_reset"),
         ("3", "reply_to_ticket", "helpdesk", ""),
@@ -79,8 +99,24 @@ def test_an_interrupted_export_goes_on(worked: Place, tmp_path: Path) -> None:
 
     result = run("audit", "export", "--config", worked.file, "--output", output, "--resume")
 
-    assert (result.exit_code, result.stderr) == (0, "4 records\n")
-    assert output.read_bytes() == whole
+    # The first export is on record by now, and the key that signs the head over this one.
+    assert (result.exit_code, result.stderr) == (0, "6 records\n")
+    assert output.read_bytes().startswith(whole)
+    assert len(output.read_bytes().splitlines()) == 6
+    verified = run("audit", "verify", output)
+    assert verified.exit_code == 0, verified.output
+
+
+@pytest.mark.parametrize("option", [("--intent", "password_reset"), ("--policy", "support")])
+def test_a_part_that_was_taken_out_can_be_verified(
+    worked: Place, tmp_path: Path, option: tuple[str, str]
+) -> None:
+    output = tmp_path / "log.jsonl"
+    run("audit", "export", "--config", worked.file, "--output", output, *option)
+
+    verified = run("audit", "verify", output)
+
+    assert verified.exit_code == 0, verified.output
 
 
 def test_a_reader_that_has_seen_enough_ends_the_export_quietly(worked: Place) -> None:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcp_router.audit.heads import HeadStore
 from mcp_router.audit.log import RecordStore
 from mcp_router.budget.budgets import BudgetStore
 from mcp_router.domain.action import (
@@ -19,6 +20,7 @@ from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.sqlite.estimates import EstimateTable
+from mcp_router.storage.sqlite.heads import HeadTable
 from mcp_router.storage.sqlite.health import HealthTable
 from mcp_router.storage.sqlite.inline import InlineDatabase
 from mcp_router.storage.sqlite.stages import StageTable
@@ -26,6 +28,7 @@ from mcp_router.storage.store import open_store
 from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.estimates import MemoryEstimates
+from mcp_router.testing.heads import MemoryHeads
 from mcp_router.testing.health import MemoryHealth
 from mcp_router.testing.stages import MemoryStages
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
@@ -44,6 +47,7 @@ class Opened:
     estimates: EstimateStore
     health: HealthStore
     stages: StageStore
+    heads: HeadStore
     advance: Callable[[float], None]
 
 
@@ -58,6 +62,7 @@ async def memory(folder: Path) -> AsyncIterator[Opened]:
         estimates=MemoryEstimates(),
         health=MemoryHealth(),
         stages=MemoryStages(records),
+        heads=MemoryHeads(records),
         advance=clock.advance,
     )
 
@@ -85,6 +90,7 @@ def _tables(database: Database) -> Opened:
         estimates=EstimateTable(database),
         health=HealthTable(database),
         stages=StageTable(database),
+        heads=HeadTable(database),
         advance=host.advance,
     )
 
@@ -102,6 +108,7 @@ async def postgres(folder: Path) -> AsyncIterator[Opened]:
         estimates=store.estimates,
         health=store.health,
         stages=store.stages,
+        heads=store.heads,
         advance=clock.advance,
     )
     clock.close()

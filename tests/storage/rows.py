@@ -2,6 +2,7 @@
 
 from mcp_router.domain.action import Action, ActionState, Strategy
 from mcp_router.domain.record import Record
+from mcp_router.domain.tree_head import LogKey, SignedHead, TreeHead
 from mcp_router.testing.clock import NOON_MS
 
 
@@ -56,4 +57,24 @@ def record(
         tool=tool,
         outcome=outcome,
         latency_ms=latency_ms,
+    )
+
+
+LOG_KEY = LogKey(
+    key_id="k1",
+    public_key="aa",
+    at_ms=NOON_MS,
+    signed_by="k0",
+    signature="bb",
+    accepted="cc",
+)
+
+
+def signed_head(size: int, chain: bytes, *, previous: int = 0) -> SignedHead:
+    return SignedHead(
+        head=TreeHead(size=size, root="dd", chain=chain.hex(), at_ms=NOON_MS, key_id="k1"),
+        signature="ee",
+        previous=previous,
+        frontier=("ff", "00"),
+        consistency=("11",),
     )

@@ -15,7 +15,7 @@ from sqlite_utils import Database as Tables
 from mcp_router.domain.action import ARROWS, ActionState
 from mcp_router.storage.sqlite.schema import migrate, migrations
 from mcp_router.storage.store import open_store
-from tests.storage.rows import action, record
+from tests.storage.rows import LOG_KEY, action, record, signed_head
 from tests.storage.walks import walked
 
 MIGRATIONS = [
@@ -27,6 +27,7 @@ MIGRATIONS = [
     "m006_estimates",
     "m007_health",
     "m008_stages",
+    "m011_chain",
 ]
 FORMER_COLUMNS = (
     "tenant, key, action_id, principal, tool, target, strategy, fingerprint, arguments, state, "
@@ -42,9 +43,15 @@ FORMER = (
 
 @pytest.fixture
 async def path(tmp_path: Path) -> Path:
-    """A store with one record, and one action in each state."""
+    """A pruned store with a record and its key's event, and one action in each state."""
     store = open_store(f"sqlite:///{tmp_path / 'router.db'}")
     await store.decisions.append(record())
+    await store.heads.add_key(LOG_KEY, record("key"))
+    [first] = await store.heads.rows(0, 1)
+    signed = signed_head(1, first.chain)
+    assert await store.heads.add_head(signed)
+    await store.heads.prune(signed, record("pruned"))
+    assert await store.heads.sweep(9) == 1
     await walked(store.actions, action("expired", created_ms=1), ActionState.EXPIRED)
 
     for state in set(ActionState) - {ActionState.EXPIRED}:
@@ -75,11 +82,45 @@ COLUMNS = (
 
 REFUSED = [
     "UPDATE decisions SET outcome = 'ok'",
-    "UPDATE decisions SET record = '{}' WHERE seq = 1",
+    "UPDATE decisions SET record = '{}' WHERE seq = 2",
     "DELETE FROM decisions",
     "INSERT OR REPLACE INTO decisions SELECT * FROM decisions",
     "REPLACE INTO decisions SELECT 99, decision_id, 0, 't', 't', 'x', '', '', '', '', '', '', "
-    "'', '', 0, 0, '{}' FROM decisions",
+    "'', '', 0, 0, '{}', leaf, chain FROM decisions",
+    *(
+        "INSERT INTO decisions SELECT " + place + ", 'new', 0, 't', 't', 'x', '', '', '', '', '', "
+        "'', '', '', 0, 0, '{}', " + links + " FROM decisions WHERE seq = 2"
+        for place, links in (
+            ("5", "leaf, chain"),
+            ("NULL", "leaf, chain"),
+            ("4", "leaf, NULL"),
+            ("4", "x'00', chain"),
+            ("4", "hex(leaf), chain"),
+        )
+    ),
+    "DELETE FROM decisions WHERE seq = 2",
+    "UPDATE decisions SET chain = leaf",
+    "UPDATE tree_heads SET signature = ''",
+    "DELETE FROM tree_heads",
+    "INSERT OR REPLACE INTO tree_heads SELECT * FROM tree_heads",
+    *(
+        f"INSERT INTO tree_heads SELECT {size}, {previous}, root, {chain}, 0, key_id, '', '', '' "
+        "FROM tree_heads"
+        for size, previous, chain in (
+            (2, 1, "chain"),
+            (4, 1, "chain"),
+            (2, 0, "(SELECT lower(hex(chain)) FROM decisions WHERE seq = 2)"),
+            (1, 1, "chain"),
+        )
+    ),
+    "UPDATE log_keys SET public_key = ''",
+    "DELETE FROM log_keys",
+    "INSERT OR REPLACE INTO log_keys SELECT key_id, 'other', 0, NULL, NULL, NULL FROM log_keys",
+    "INSERT INTO prunings VALUES (2, 0)",
+    "INSERT INTO prunings VALUES (0, 0)",
+    "UPDATE prunings SET size = 2",
+    "DELETE FROM prunings",
+    "INSERT OR REPLACE INTO prunings VALUES (1, 9)",
     "UPDATE action_events SET state = 'failed'",
     "DELETE FROM action_events",
     "INSERT OR REPLACE INTO action_events SELECT * FROM action_events",

@@ -10,6 +10,8 @@ from psycopg.rows import DictRow, dict_row
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
 from mcp_router.domain.selection import EVERYTHING, Selection
+from mcp_router.domain.tree_head import KeptRow, Link, LogKey, SignedHead
+from mcp_router.storage.heads import HEADS, KEYS, ROWS, read_head, read_key, read_row
 from mcp_router.storage.postgres.database import (
     CONNECT_TIMEOUT_S,
     conninfo,
@@ -27,6 +29,8 @@ _SELECTED = """
     AND (%s::text IS NULL OR policy = %s OR starts_with(policy, %s || '@'))
     AND (%s::text IS NULL OR intent = %s)
 """
+_LINKS_BATCH = 10_000
+_PAGE = "ORDER BY seq LIMIT %s"
 
 
 class Archive:
@@ -65,29 +69,80 @@ class Archive:
         for seq, text in self.rows(selection or Selection(tenant=tenant, since_ms=since_ms)):
             yield read_record(seq, text)
 
-    def rows(self, selection: Selection = EVERYTHING) -> Iterator[tuple[int, str]]:
+    def rows(
+        self, selection: Selection = EVERYTHING, *, last: int | None = None
+    ) -> Iterator[tuple[int, str]]:
         """Yield place and text of each selected record in order, unread: as the log keeps them.
+
+        After the place `last` nothing is wanted.
 
         Raises:
             StorageUnavailable: the database is no store of the router, or is gone.
         """
-        last = 0
+        done = 0
 
         # By place and not with a cursor: an export may take long, and a transaction that stays
         # open for all of it would keep the whole database from being vacuumed.
         while rows := self._rows(
             f"SELECT seq, record FROM decisions WHERE seq > %s AND {_SELECTED} "  # noqa: S608  # ours
-            "ORDER BY seq LIMIT %s",
-            (last, *_values(selection), _EXPORT_BATCH),
+            "AND (%s::bigint IS NULL OR seq <= %s) ORDER BY seq LIMIT %s",
+            (done, *_values(selection), last, last, _EXPORT_BATCH),
         ):
             yield from ((row["seq"], row["record"]) for row in rows)
-            last = rows[-1]["seq"]
+            done = rows[-1]["seq"]
 
     def count(self, tenant: str | None = None, *, selection: Selection | None = None) -> int:
         """Return how many records there are now: of what is selected, or of one tenant."""
         query = f"SELECT count(*) AS number FROM decisions WHERE {_SELECTED}"  # noqa: S608  # ours
         found = self._rows(query, _values(selection or Selection(tenant=tenant)))
         return int(found[0]["number"])
+
+    def kept(self, after: int = 0) -> Iterator[KeptRow]:
+        """Yield the rows after a place as they are kept, whatever was done to them, in order."""
+        while rows := self._rows(f"{ROWS} WHERE seq > %s {_PAGE}", (after, _EXPORT_BATCH)):
+            yield from (read_row(tuple(row.values())) for row in rows)
+            after = rows[-1]["seq"]
+
+    def links(self, after: int = 0) -> Iterator[Link]:
+        """Yield the leaves and the chain of the rows after a place, in order."""
+        query = f"SELECT seq, leaf, chain FROM decisions WHERE seq > %s {_PAGE}"  # noqa: S608  # ours
+
+        while rows := self._rows(query, (after, _LINKS_BATCH)):
+            yield from (Link(seq=r["seq"], leaf=r["leaf"], chain=r["chain"]) for r in rows)
+            after = rows[-1]["seq"]
+
+    def heads(self) -> Iterator[SignedHead]:
+        """Yield the signed heads, the smallest first."""
+        after = 0
+        query = f"{HEADS} FROM tree_heads WHERE size > %s ORDER BY size LIMIT %s"
+
+        while rows := self._rows(query, (after, _EXPORT_BATCH)):
+            yield from (read_head(tuple(row.values())) for row in rows)
+            after = rows[-1]["size"]
+
+    def keys(self) -> tuple[LogKey, ...]:
+        """Return the keys that have signed for this log, oldest first."""
+        return tuple(
+            read_key(tuple(row.values())) for row in self._rows(f"{KEYS} ORDER BY place", ())
+        )
+
+    def pruned(self) -> int:
+        """Return how many rows, from the first ever on, were let go of."""
+        return self._number("SELECT max(size) AS number FROM prunings")
+
+    def given(self) -> int:
+        """Return the last place that the database has given to a row."""
+        return self._number("SELECT last AS number FROM decisions_head")
+
+    def place(self, decision_id: str) -> int:
+        """Return where a decision stands in the log, 0 if it is not there."""
+        query = "SELECT seq AS number FROM decisions WHERE decision_id = %s"
+        return self._number(query, (decision_id,))
+
+    def _number(self, query: str, values: tuple[str, ...] = ()) -> int:
+        """Return the one number that a query finds, 0 for none."""
+        rows = self._rows(query, values)
+        return int(rows[0]["number"] or 0) if rows else 0
 
     def actions(self, state: ActionState | None, limit: int) -> tuple[Action, ...]:
         """Return the newest actions, of one state or of all, newest first."""

@@ -9,39 +9,14 @@ from mcp_router.domain.record import Record, StoredRecord
 from mcp_router.errors import RouterError
 from mcp_router.storage.postgres.database import Connection, Database, unavailable
 from mcp_router.storage.postgres.writer import Writer
-from mcp_router.storage.records import read_record, record_values
+from mcp_router.storage.records import COLUMNS, read_record, record_values
 
-_TEXT, _NUMBER = "text", "bigint"
-_COLUMNS = {
-    "decision_id": _TEXT,
-    "at_ms": _NUMBER,
-    "tenant": _TEXT,
-    "tool": _TEXT,
-    "outcome": _TEXT,
-    "run_id": _TEXT,
-    "ticket_id": _TEXT,
-    "policy": _TEXT,
-    "pool": _TEXT,
-    "intent": _TEXT,
-    "target": _TEXT,
-    "action_id": _TEXT,
-    "error_code": _TEXT,
-    "cost_microusd": _NUMBER,
-    "latency_ms": _NUMBER,
-    "record": _TEXT,
-}
-_NAMES = ", ".join(_COLUMNS)
+_NUMBERS = frozenset({"at_ms", "cost_microusd", "latency_ms"})
+_KINDS = ", ".join(f"%s::{'bigint' if name in _NUMBERS else 'text'}[]" for name in COLUMNS)
 
-# One statement, one commit, whatever the batch's size. The head's row lock is held until the
-# commit is on disk, so that no place is given away that might be rolled back.
-_APPEND = f"""
-    WITH head AS (UPDATE decisions_head SET last = last + %s RETURNING last - %s AS base)
-    INSERT INTO decisions (seq, {_NAMES})
-    SELECT head.base + item.n, {", ".join(f"item.{name}" for name in _COLUMNS)}
-    FROM head, unnest({", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())})
-        WITH ORDINALITY AS item({_NAMES}, n)
-    RETURNING seq, decision_id
-"""  # noqa: S608  # every word of it stands above
+# One statement, one commit, whatever the batch's size. The database links the rows to the chain
+# under the head's row lock, which is held until the commit is on disk.
+_APPEND = f"SELECT mcp_router_append({_KINDS}, %s::text[]) AS base"
 
 Row = tuple[str | int | None, ...]
 
@@ -114,11 +89,12 @@ async def _append(connection: Connection, batch: Sequence[Row], *, again: bool) 
 
 
 async def _insert(connection: Connection, batch: Sequence[Row]) -> Sequence[int]:
-    """Insert every row, in order."""
+    """Insert every row, in order; every row comes in here."""
     columns = [list(column) for column in zip(*batch, strict=True)]
-    added = await connection.execute(_APPEND, (len(batch), len(batch), *columns))
-    places = {row["decision_id"]: row["seq"] for row in await added.fetchall()}
-    return [places[row[0]] for row in batch]
+    added = await connection.execute(_APPEND, columns)
+    row = await added.fetchone()
+    assert row is not None, "the function returns where the batch begins"
+    return [row["base"] + place for place in range(1, len(batch) + 1)]
 
 
 async def append_record(connection: Connection, record: Record) -> int:

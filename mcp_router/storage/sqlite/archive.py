@@ -10,7 +10,9 @@ from typing import Self
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
 from mcp_router.domain.selection import EVERYTHING, Selection
+from mcp_router.domain.tree_head import KeptRow, Link, LogKey, SignedHead
 from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.heads import HEADS, KEYS, ROWS, read_head, read_key, read_row
 from mcp_router.storage.owner import ThisHost
 from mcp_router.storage.records import read_record
 from mcp_router.storage.sqlite.actions import select_actions
@@ -70,16 +72,21 @@ class Archive:
         for seq, text in self.rows(selection or Selection(tenant=tenant, since_ms=since_ms)):
             yield read_record(seq, text)
 
-    def rows(self, selection: Selection = EVERYTHING) -> Iterator[tuple[int, str]]:
+    def rows(
+        self, selection: Selection = EVERYTHING, *, last: int | None = None
+    ) -> Iterator[tuple[int, str]]:
         """Yield place and text of each selected record in order, unread: as the log keeps them.
+
+        After the place `last` nothing is wanted.
 
         Raises:
             StorageUnavailable: the file is no store of the router.
         """
         with _coded():
             cursor = self._connection.execute(
-                f"SELECT seq, record FROM decisions WHERE {_SELECTED} ORDER BY seq",  # noqa: S608  # ours
-                asdict(selection),
+                f"SELECT seq, record FROM decisions WHERE {_SELECTED} "  # noqa: S608  # ours
+                "AND (:last IS NULL OR seq <= :last) ORDER BY seq",
+                {**asdict(selection), "last": last},
             )
             cursor.row_factory = None  # plain tuples: a million rows pass through here
             yield from cursor
@@ -97,6 +104,51 @@ class Archive:
             ).fetchone()
 
         return int(row[0])
+
+    def kept(self, after: int = 0) -> Iterator[KeptRow]:
+        """Yield the rows after a place as they are kept, whatever was done to them, in order."""
+        with _coded():
+            found = self._connection.execute(f"{ROWS} WHERE seq > ? ORDER BY seq", (after,))
+            yield from (read_row(tuple(row)) for row in found)
+
+    def links(self, after: int = 0) -> Iterator[Link]:
+        """Yield the leaves and the chain of the rows after a place, in order."""
+        with _coded():
+            found = self._connection.execute(
+                "SELECT seq, leaf, chain FROM decisions WHERE seq > ? ORDER BY seq", (after,)
+            )
+            yield from (Link(seq=seq, leaf=leaf, chain=chain) for seq, leaf, chain in found)
+
+    def heads(self) -> Iterator[SignedHead]:
+        """Yield the signed heads, the smallest first."""
+        with _coded():
+            found = self._connection.execute(f"{HEADS} FROM tree_heads ORDER BY size")
+            yield from (read_head(tuple(row)) for row in found)
+
+    def keys(self) -> tuple[LogKey, ...]:
+        """Return the keys that have signed for this log, oldest first."""
+        with _coded():
+            found = self._connection.execute(f"{KEYS} ORDER BY at_ms, rowid")
+            return tuple(read_key(tuple(row)) for row in found)
+
+    def pruned(self) -> int:
+        """Return how many rows, from the first ever on, were let go of."""
+        return self._number("SELECT max(size) FROM prunings")
+
+    def given(self) -> int:
+        """Return the last place that the database has given to a row."""
+        return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'decisions'")
+
+    def place(self, decision_id: str) -> int:
+        """Return where a decision stands in the log, 0 if it is not there."""
+        return self._number("SELECT seq FROM decisions WHERE decision_id = ?", (decision_id,))
+
+    def _number(self, query: str, values: tuple[str, ...] = ()) -> int:
+        """Return the one number that a query finds, 0 for none."""
+        with _coded():
+            row = self._connection.execute(query, values).fetchone()
+
+        return int(row[0] or 0) if row else 0
 
     def actions(self, state: ActionState | None, limit: int) -> tuple[Action, ...]:
         """Return the newest actions, of one state or of all, newest first."""

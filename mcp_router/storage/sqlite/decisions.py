@@ -2,9 +2,15 @@
 
 import sqlite3
 
+from mcp_router.chain import START, leaf_hash, next_link, row_line
 from mcp_router.domain.record import Record, StoredRecord
-from mcp_router.storage.records import read_record, record_values
+from mcp_router.storage.records import COLUMNS, read_record, record_values
 from mcp_router.storage.sqlite.database import Database
+
+_NAMES = f"seq, leaf, chain, {', '.join(COLUMNS)}, record"
+_MARKS = ", ".join("?" * len(_NAMES.split(", ")))
+_INSERT = f"INSERT INTO decisions ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608  # our words
+_NEWEST = "SELECT seq, chain FROM decisions ORDER BY seq DESC LIMIT 1"
 
 
 class DecisionTable:
@@ -38,13 +44,14 @@ def stored_record(row: sqlite3.Row) -> StoredRecord:
 
 
 def insert_record(connection: sqlite3.Connection, record: Record) -> int:
-    """Write one row, the columns that people ask by and the whole record; return its place."""
-    cursor = connection.execute(
-        """
-        INSERT INTO decisions (decision_id, at_ms, tenant, tool, outcome, run_id, ticket_id,
-            policy, pool, intent, target, action_id, error_code, cost_microusd, latency_ms, record)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
-        record_values(record),
-    )
-    return int(cursor.lastrowid or 0)
+    """Append one row to the chain within the caller's transaction, and return its place.
+
+    Every row comes in here. The connection holds the database for itself, so that the row before
+    it is the newest one.
+    """
+    columns = record_values(record)
+    newest = connection.execute(_NEWEST).fetchone()
+    seq, chain = (newest["seq"] + 1, newest["chain"]) if newest else (1, START)
+    leaf = leaf_hash(row_line(seq, str(columns[-1])).encode())
+    connection.execute(_INSERT, (seq, leaf, next_link(chain, leaf), *columns))
+    return int(seq)

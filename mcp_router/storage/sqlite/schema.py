@@ -5,6 +5,7 @@ import sqlite3
 from sqlite_utils import Database, Migrations
 
 from mcp_router.storage.sqlite.schema_budgets import BUDGETS, ESTIMATES
+from mcp_router.storage.sqlite.schema_chain import CHAIN, COLUMNS, link_rows
 from mcp_router.storage.sqlite.schema_health import HEALTH
 from mcp_router.storage.sqlite.schema_stages import STAGES
 
@@ -192,6 +193,18 @@ def m007_health(db: Database) -> None:
 def m008_stages(db: Database) -> None:
     """Create how policies stand, which versions were used, and what arms have come to."""
     for statement in STAGES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def m011_chain(db: Database) -> None:
+    """Chain the decision log, the rows that are there included, and make room for its heads."""
+    for statement in COLUMNS:
+        db.conn.execute(statement)
+
+    link_rows(db.conn)
+
+    for statement in CHAIN:
         db.conn.execute(statement)
 
 

@@ -1,0 +1,216 @@
+"""What `audit verify` does: a store or an export against heads from inside and from outside."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mcp_router.audit.merkle import Proof, inclusion_ranges
+from mcp_router.audit.sources import (
+    Export,
+    anchored_heads,
+    before_store,
+    merged,
+    store_nodes,
+    stored_witnesses,
+)
+from mcp_router.audit.trust import trusted_keys
+from mcp_router.audit.verify import (
+    Before,
+    Broken,
+    Fault,
+    Finding,
+    Node,
+    Report,
+    Verifier,
+    Witness,
+)
+from mcp_router.domain.tree_head import LogKey, SignedHead
+from mcp_router.storage.store import Archive
+
+_CHUNK = 1 << 20
+_FIRST_KEY = (
+    "No public key was given: heads are checked against the key that the log itself names first."
+)
+_NO_HEAD = "No signed head covers any row: the chain alone proves nothing against its keeper."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a verifier has from elsewhere: a public key, an anchor's file, a root."""
+
+    public_key: str | None = None
+    anchor: Path | None = None
+    root: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inclusion:
+    """The proof that a row is in the tree of a head, the sibling of the leaf first."""
+
+    seq: int
+    leaf: str
+    signed: SignedHead
+    public_key: str
+    path: tuple[str, ...]
+
+
+def verify_store(archive: Archive, evidence: Evidence) -> Report:
+    """Return what a store's log comes to; it may be growing.
+
+    Raises:
+        FileUnusable: the anchor's file cannot be read.
+        StorageUnavailable: the store cannot be read.
+    """
+    given = archive.given()
+    keys = archive.keys()
+
+    try:
+        before = before_store(archive)
+    except Broken as broken:
+        return _nothing(broken.finding)
+
+    nodes = store_nodes(archive, before.frontier.size)
+    witnesses = stored_witnesses(archive)
+    return _verify(before, nodes, witnesses, keys, evidence, given=given, every_head=True)
+
+
+def verify_export(export: Export, evidence: Evidence) -> Report:
+    """Return what an export comes to, as it is described by its manifest.
+
+    Raises:
+        FileUnusable: a file cannot be read.
+    """
+    nodes, heads = export.nodes(), export.witnesses()
+    report = _verify(export.before, nodes, heads, export.keys, evidence, given=export.last)
+
+    if report.finding is None and (told := _other_file(export, report.rows)):
+        return replace(report, finding=_beyond(report, told))
+
+    return report
+
+
+def prove_in_store(archive: Archive, seq: int) -> Inclusion | None:
+    """Return the proof that a row is in the smallest signed tree that has it.
+
+    Raises:
+        StorageUnavailable: the store cannot be read.
+        Broken: what was pruned cannot be gone on from.
+    """
+    signed = next((one for one in archive.heads() if one.head.size >= seq), None)
+    before = before_store(archive)
+    keys = archive.keys()
+    publics = {key.key_id: key.public_key for key in keys}
+
+    if signed is None or seq <= before.frontier.size:
+        return None
+
+    links = archive.links(before.frontier.size)
+    nodes = (Node(seq=link.seq, hash=link.leaf) for link in links)
+    return _prove(nodes, before, seq, signed, publics.get(signed.head.key_id, ""))
+
+
+def prove_in_export(export: Export, seq: int) -> Inclusion | None:
+    """Return the proof that an exported row is in the tree of the manifest's head, if it is."""
+    if export.head is None or not export.before.frontier.size < seq <= export.head[0].head.size:
+        return None
+
+    signed, public = export.head
+    return _prove(export.nodes(), export.before, seq, signed, public)
+
+
+def _verify(
+    before: Before,
+    nodes: Iterator[Node],
+    heads: Iterator[Witness],
+    keys: Iterable[LogKey],
+    evidence: Evidence,
+    *,
+    given: int,
+    every_head: bool = False,
+) -> Report:
+    """Return the report, with notes on what could not be checked."""
+    known = tuple(keys)
+    notes: list[str] = []
+    pinned = [evidence.public_key] if evidence.public_key else []
+
+    if not pinned and known:
+        pinned = [known[0].public_key]
+        notes.append(_FIRST_KEY)
+
+    outside: list[Witness] = []
+
+    if evidence.anchor is not None:
+        anchored, strange = anchored_heads(evidence.anchor)
+        outside = [Witness(signed=one, origin="from the anchor") for one, _ in anchored]
+
+        if strange:
+            notes.append(f"{strange} lines of the anchor hold no head.")
+
+    believed = trusted_keys(pinned, known)
+    verifier = Verifier(
+        before,
+        merged(heads, outside),
+        believed,
+        expected=evidence.root,
+        every_head=every_head,
+    )
+    report = verifier.run(nodes, given=given)
+
+    if report.finding is None and report.signed < report.last:
+        rest = report.last - report.signed
+        notes.append(_NO_HEAD if not report.signed else f"No head covers the last {rest} rows yet.")
+
+    return replace(report, notes=tuple(notes))
+
+
+def _prove(
+    nodes: Iterable[Node], before: Before, seq: int, signed: SignedHead, public_key: str
+) -> Inclusion:
+    """Return the proof of a row, from one pass over the rows."""
+    size = signed.head.size
+    proof = Proof(inclusion_ranges(seq - 1, size), before.frontier)
+    leaf = b""
+
+    for node in nodes:
+        if node.seq > size:
+            break
+
+        if node.seq == seq and node.is_row:
+            leaf = node.hash
+        else:
+            proof.add(node.seq - 1, node.hash, node.level)
+
+    return Inclusion(
+        seq=seq,
+        leaf=leaf.hex(),
+        signed=signed,
+        public_key=public_key,
+        path=tuple(node.hex() for node in proof.nodes()),
+    )
+
+
+def _other_file(export: Export, rows: int) -> str | None:
+    """Return how a file differs from its manifest, None if it does not."""
+    if rows != export.rows:
+        return f"The manifest speaks of {export.rows} rows, and the export has {rows}."
+
+    digest = hashlib.sha256()
+
+    with export.path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+
+    same = digest.hexdigest() == export.sha256
+    return None if same else "The file is not the one that its manifest describes."
+
+
+def _beyond(report: Report, told: str) -> Finding:
+    """Return a finding about a file as a whole, at the first row that no head covers."""
+    first = min(report.signed + 1, report.last)
+    return Finding(fault=Fault.CHANGED, seq=first, upto=report.last, told=told)
+
+
+def _nothing(finding: Finding) -> Report:
+    """Return the report of a log that cannot even be begun with."""
+    return Report(finding=finding, first=1, last=0, rows=0, heads=0, signed=0, root="", chain=None)

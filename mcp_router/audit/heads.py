@@ -1,0 +1,397 @@
+"""Signs heads of the decision log's tree, hands them to the anchors, and lets go of old rows.
+
+What is signed is read and hashed again first: a row that was changed since it was appended stops
+the signing, so that no head ever vouches for it.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from mcp_router.audit.merkle import Frontier, Proof, Tree, consistency_ranges
+from mcp_router.audit.signing import Signer
+from mcp_router.audit.statements import anchor_line, head_statement, key_statement
+from mcp_router.chain import START, leaf_hash, next_link, row_line
+from mcp_router.clock import Clock
+from mcp_router.domain.audit_event import AuditChange, AuditEvent
+from mcp_router.domain.ids import Entropy, make_id
+from mcp_router.domain.record import Record
+from mcp_router.domain.tree_head import KeptRow, LogKey, SignedHead, TreeHead
+from mcp_router.errors import LogBroken, SigningKeyUnusable, StorageUnavailable
+
+_logger = logging.getLogger(__name__)
+
+TENANT = "local"  # whose events are: the operator's
+TOOL = "audit"
+ROUTER = "mcp-router"
+"""Who acts where no person does."""
+
+_BATCH = 1000
+_SWEEP = 5000
+_TRIES = 5
+
+
+class HeadStore(Protocol):
+    """What the keeper asks of a database."""
+
+    async def newest(self) -> SignedHead | None:
+        """Return the head of the largest tree, None before the first."""
+
+    async def covering(self, before_ms: int) -> SignedHead | None:
+        """Return the largest head that covers only rows from before that time."""
+
+    async def last(self) -> int:
+        """Return the place of the newest row, 0 where there is none."""
+
+    async def rows(self, after: int, limit: int) -> Sequence[KeptRow]:
+        """Return the first rows after a place, in order."""
+
+    async def keys(self) -> tuple[LogKey, ...]:
+        """Return every key that has signed for this log, oldest first."""
+
+    async def add_head(self, signed: SignedHead) -> bool:
+        """Keep a head that follows the newest one; say False where another one did."""
+
+    async def add_key(self, key: LogKey, event: Record) -> bool:
+        """Keep a new key and append `event`, or do neither where it is known; say whether."""
+
+    async def prune(self, signed: SignedHead, event: Record) -> None:
+        """Let go of every row that a kept head covers, and append `event`; `sweep` deletes them."""
+
+    async def sweep(self, limit: int) -> int:
+        """Delete at most `limit` rows that were let go of, the oldest first; say how many."""
+
+
+class Anchor(Protocol):
+    """Keeps a line outside the database."""
+
+    name: str
+
+    async def send(self, line: str) -> None:
+        """Return once it is kept; raises StorageUnavailable where it is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadPace:
+    """When a head is due: after so long or so many rows, if the log grew."""
+
+    every_s: float = 3600.0
+    every_rows: int = 10_000
+
+
+class HeadKeeper:
+    """Signs the heads of one log with one key."""
+
+    def __init__(
+        self,
+        store: HeadStore,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        signer: Callable[[], Signer],
+        pace: HeadPace | None = None,
+        anchors: tuple[Anchor, ...] = (),
+        alarm: Callable[[LogBroken], None] = lambda broken: None,
+    ) -> None:
+        """Open the key with `signer` when it is first needed; tell `alarm` of a broken log."""
+        self._store = store
+        self._clock = clock
+        self._entropy = entropy
+        self._open = signer
+        self._pace = pace or HeadPace()
+        self._anchored = dict.fromkeys(anchors, 0)
+        self._alarm = alarm
+        self._signer: Signer | None = None
+        self._told: str | None = None
+
+    async def work(self) -> None:
+        """Sign a head if one is due, and send the newest one to every anchor that has it not.
+
+        Raises:
+            StorageUnavailable: the store is away; the next time makes up for it.
+        """
+        try:
+            if await self._is_due():
+                await self.sign()
+
+            if self._anchored and (newest := await self._store.newest()):
+                await self._anchor(newest)
+
+            self._told = None
+        except LogBroken as broken:
+            self._tell(broken.message)
+            self._alarm(broken)
+        except SigningKeyUnusable as error:
+            self._tell(error.message)
+
+    async def sign(self) -> SignedHead | None:
+        """Return a head over every row that is there now, None where there is none.
+
+        Raises:
+            LogBroken: a row is not what was appended; the message names it.
+            SigningKeyUnusable: there is no key to sign with.
+            StorageUnavailable: the head could not be kept.
+        """
+        signer = await self._known_signer()
+
+        for _ in range(_TRIES):
+            newest = await self._store.newest()
+            grown = await self._grow(newest, signer)
+
+            if grown is None:
+                return newest
+
+            if await self._store.add_head(grown):
+                return grown
+
+        raise StorageUnavailable("Other replicas sign heads faster than this one can.")
+
+    async def rotate(self, new: Signer, *, who: str, why: str) -> LogKey:
+        """Sign with another key from now on; the old one vouches for it first.
+
+        Raises:
+            SigningKeyUnusable: there is no old key.
+            LogBroken: the log is not what was written.
+        """
+        await self.sign()
+        old = await self._known_signer()
+        draft = LogKey(
+            key_id=new.key_id,
+            public_key=new.public_key,
+            at_ms=self._clock.now_ms(),
+            signed_by=old.key_id,
+        )
+        message = key_statement(draft)
+        key = replace(draft, signature=old.sign(message), accepted=new.sign(message))
+        await self._store.add_key(key, self._key_event(key, who, why))
+        self._signer = new
+        return key
+
+    async def prune(self, before_ms: int, *, who: str, why: str) -> int:
+        """Delete rows from before that time up to the largest head over them; say how many.
+
+        The heads stay, and so does an event.
+
+        Raises:
+            LogBroken: the log is not what was written; nothing is deleted.
+        """
+        left = await self._sweep()  # what an earlier pruning was interrupted in
+        await self.sign()
+        head = await self._store.covering(before_ms)
+
+        if head is None or not await self._store.rows(0, 1):
+            return left
+
+        [first] = await self._store.rows(0, 1)
+
+        if first.seq > head.head.size:
+            return left
+
+        event = AuditEvent(change=AuditChange.LOG_PRUNED, who=who, why=why, size=head.head.size)
+        await self._store.prune(head, self.record(event))
+        return left + await self._sweep()
+
+    def record(self, event: AuditEvent) -> Record:
+        """Return an event as the decision log keeps it."""
+        return audit_record(event, self._clock, self._entropy)
+
+    async def public_key(self) -> str:
+        """Return the public half of the key that this keeper signs with.
+
+        Raises:
+            SigningKeyUnusable: there is none.
+        """
+        return (await self._known_signer()).public_key
+
+    async def _sweep(self) -> int:
+        """Delete what was let go of, in steps that no call has to wait for."""
+        total = 0
+
+        while swept := await self._store.sweep(_SWEEP):
+            total += swept
+
+        return total
+
+    async def _is_due(self) -> bool:
+        """Return whether the log has grown for long enough, or by enough."""
+        newest = await self._store.newest()
+        signed = newest.head.size if newest else 0
+        grown = await self._store.last() - signed
+
+        if grown <= 0:
+            return False
+
+        if grown >= self._pace.every_rows:
+            return True
+
+        since_ms = newest.head.at_ms if newest else await self._first_ms()
+        return self._clock.now_ms() - since_ms >= self._pace.every_s * 1000
+
+    async def _first_ms(self) -> int:
+        """Return when the log's first row came."""
+        for row in await self._store.rows(0, 1):
+            at_ms = row.columns[1]
+            return at_ms if isinstance(at_ms, int) else 0
+
+        return self._clock.now_ms()
+
+    async def _known_signer(self) -> Signer:
+        """Return the signer, once the log knows its key."""
+        if self._signer is not None:
+            return self._signer
+
+        signer = self._open()
+        keys = await self._store.keys()
+
+        if all(key.key_id != signer.key_id for key in keys):
+            if keys:
+                _logger.warning("the log's heads were signed by another key, which knows not this")
+
+            key = LogKey(
+                key_id=signer.key_id, public_key=signer.public_key, at_ms=self._clock.now_ms()
+            )
+            why = "another key was found" if keys else "the first key"
+            await self._store.add_key(key, self._key_event(key, ROUTER, why))
+
+        self._signer = signer
+        return signer
+
+    def _key_event(self, key: LogKey, who: str, why: str) -> Record:
+        """Return the event of a new key."""
+        event = AuditEvent(
+            change=AuditChange.KEYS_CHANGED,
+            who=who,
+            why=why,
+            key_id=key.key_id,
+            public_key=key.public_key,
+            signed_by=key.signed_by,
+            signature=key.signature,
+            accepted=key.accepted,
+        )
+        return self.record(event)
+
+    async def _grow(self, newest: SignedHead | None, signer: Signer) -> SignedHead | None:
+        """Return the signed head that follows the newest one, None where nothing has come."""
+        start = start_of(newest)
+        previous = newest.head.size if newest else 0
+        size = await self._store.last()
+
+        if size <= previous:
+            if size < previous:
+                raise LogBroken(f"Rows {size + 1} to {previous} of the decision log are missing.")
+
+            return None
+
+        tree, proof = Tree(start), Proof(consistency_ranges(previous, size), start)
+        chain = bytes.fromhex(newest.head.chain) if newest else START
+
+        while tree.size < size:
+            rows = await self._store.rows(tree.size, min(_BATCH, size - tree.size))
+
+            if not rows:
+                raise LogBroken(f"Row {tree.size + 1} of the decision log is missing.")
+
+            for row in rows:
+                leaf = checked_leaf(row, tree.size + 1)
+                chain = next_link(chain, leaf)
+
+                if chain != row.chain:
+                    raise LogBroken(f"Row {row.seq} of the decision log is not in its chain.")
+
+                proof.add(tree.size, leaf)
+                tree.append(leaf)
+
+        head = TreeHead(
+            size=size,
+            root=tree.root().hex(),
+            chain=chain.hex(),
+            at_ms=self._clock.now_ms(),
+            key_id=signer.key_id,
+        )
+        return SignedHead(
+            head=head,
+            signature=signer.sign(head_statement(head)),
+            previous=previous,
+            frontier=tuple(node.hex() for node in tree.frontier().nodes),
+            consistency=tuple(node.hex() for node in proof.nodes()),
+        )
+
+    async def _anchor(self, newest: SignedHead) -> None:
+        """Send the newest head to every anchor that has not had it."""
+        keys = {key.key_id: key.public_key for key in await self._store.keys()}
+        line = anchor_line(newest, keys.get(newest.head.key_id, ""))
+
+        for anchor, size in self._anchored.items():
+            if size >= newest.head.size:
+                continue
+
+            try:
+                await anchor.send(line)
+                self._anchored[anchor] = newest.head.size
+            except StorageUnavailable as error:
+                _logger.warning("%s It is tried again.", error.message)
+
+    def _tell(self, message: str) -> None:
+        """Log what is wrong once, and not every few seconds."""
+        if message != self._told:
+            _logger.error("no head of the decision log is signed: %s", message)
+            self._told = message
+
+
+def start_of(signed: SignedHead | None) -> Frontier:
+    """Return the frontier of a kept head, which its signed root must follow from.
+
+    Raises:
+        LogBroken: it does not.
+    """
+    if signed is None:
+        return Frontier()
+
+    try:
+        nodes = tuple(map(bytes.fromhex, signed.frontier))
+    except ValueError:
+        nodes = ()
+
+    frontier = Frontier(size=signed.head.size, nodes=nodes)
+    root = frontier.root()
+
+    if root is None or root.hex() != signed.head.root:
+        raise LogBroken(f"The head of {signed.head.size} rows is not what was signed.")
+
+    return frontier
+
+
+def checked_leaf(row: KeptRow, expected: int) -> bytes:
+    """Return the leaf of a row, which must be the one that was kept when it was appended.
+
+    Raises:
+        LogBroken: it is not, or another row should stand here.
+    """
+    if row.seq != expected:
+        raise LogBroken(f"Row {expected} of the decision log is missing.")
+
+    leaf = leaf_hash(row_line(row.seq, row.text).encode("utf-8", "surrogateescape"))
+
+    if leaf != row.leaf:
+        raise LogBroken(f"Row {row.seq} of the decision log was changed.")
+
+    return leaf
+
+
+def audit_record(
+    event: AuditEvent, clock: Clock, entropy: Entropy, *, transport: str = "cli"
+) -> Record:
+    """Return an event as the decision log keeps it."""
+    now_ms = clock.now_ms()
+    return Record(
+        decision_id=make_id("evt", now_ms, entropy),
+        at_ms=now_ms,
+        tenant=TENANT,
+        principal=event.who,
+        transport=transport,
+        tool=TOOL,
+        outcome="ok",
+        latency_ms=0,
+        audit=event,
+    )

@@ -1,0 +1,266 @@
+"""What is verified: a live store, or an export with its manifest, as one stream of nodes each."""
+
+import heapq
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from mcp_router.audit.merkle import Frontier
+from mcp_router.audit.statements import read_anchor, read_anchored
+from mcp_router.audit.verify import Before, Broken, Fault, Node, Witness
+from mcp_router.chain import leaf_hash, row_line
+from mcp_router.domain.audit_event import AuditChange
+from mcp_router.domain.tree_head import KeptRow, LogKey, SignedHead
+from mcp_router.errors import FileUnusable
+from mcp_router.storage.heads import columns_agree
+from mcp_router.storage.store import Archive
+
+MANIFEST = ".manifest.json"
+PROOFS = ".proofs.jsonl"
+MANIFEST_KIND = "mcp-router-export-1"
+
+_LOWEST = -(2**63)
+
+
+def before_store(archive: Archive) -> Before:
+    """Return what was pruned from a store, by the head that it was pruned to.
+
+    Raises:
+        Broken: there is no such head, or it is damaged.
+    """
+    size = archive.pruned()
+
+    if not size:
+        return Before()
+
+    kept = next((one for one in archive.heads() if one.head.size == size), None)
+    frontier = _frontier(size, kept.frontier) if kept else None
+
+    if kept is None or frontier is None or frontier.root() != _hash(kept.head.root):
+        raise Broken(Fault.HEAD, size, f"The head of the {size} rows that were pruned is damaged.")
+
+    return Before(frontier=frontier, chain=_hash(kept.head.chain))
+
+
+def store_nodes(archive: Archive, pruned: int) -> Iterator[Node]:
+    """Yield the rows of a store, each checked against what the store keeps about it.
+
+    A row that was pruned and is there is yielded as well: none belongs there any more.
+
+    Raises:
+        Broken: rows were pruned, and no row says so.
+    """
+    told = not pruned
+
+    for row in archive.kept(_LOWEST):
+        told = told or _tells_pruning(row, pruned)
+        yield Node(seq=row.seq, hash=_leaf(row), chain=row.chain, fault=_fault(row))
+
+    if not told:
+        told_so = f"Rows 1 to {pruned} are missing, and no row says that they were pruned."
+        raise Broken(Fault.MISSING, 1, told_so, upto=pruned)
+
+
+def stored_witnesses(archive: Archive) -> Iterator[Witness]:
+    """Yield the heads that a store keeps, the smallest first."""
+    return (Witness(signed=one, origin="in the store", stored=True) for one in archive.heads())
+
+
+def anchored_heads(path: Path) -> tuple[list[tuple[SignedHead, str]], int]:
+    """Return the heads of an anchor's file, the smallest first, and how many lines hold none.
+
+    Raises:
+        FileUnusable: it cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise FileUnusable(f"{path} cannot be read.") from None
+
+    found = [read_anchor(line) for line in lines if line.strip()]
+    heads = [one for one in found if one is not None]
+    return sorted(heads, key=lambda one: one[0].head.size), found.count(None)
+
+
+def merged(*witnesses: Iterable[Witness]) -> Iterator[Witness]:
+    """Yield witnesses by size, the stored ones first of the same size."""
+    return heapq.merge(*witnesses, key=lambda one: (one.signed.head.size, not one.stored))
+
+
+class Export:
+    """An export in JSON lines, with the manifest beside it."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the manifest.
+
+        Raises:
+            FileUnusable: there is none, or it is of another format.
+        """
+        self.path = path
+        manifest = path.with_name(path.name + MANIFEST)
+
+        try:
+            found = json.loads(manifest.read_text(encoding="utf-8"))
+            self.rows = int(found["rows"])
+            self.sha256 = str(found["sha256"])
+            self.last = int(found["last_seq"] or 0)
+            self.proofs = found.get("proofs")
+            self.keys = tuple(_key(one) for one in found.get("keys", ()))
+            self.head = read_anchored(found) if found.get("head") else None
+            self.before = _before(found["before"])
+            right = found["kind"] == MANIFEST_KIND and found["format"] == "jsonl"
+        except (OSError, ValueError, KeyError, TypeError):
+            right = False
+
+        if not right:
+            raise FileUnusable(
+                f"{manifest} is no manifest of an export in JSON lines.",
+                next_step="Name what `mcp-router audit export --output` wrote, with its manifest.",
+            )
+
+    def witnesses(self) -> Iterator[Witness]:
+        """Yield the head of the manifest, if it has one."""
+        if self.head is not None:
+            yield Witness(signed=self.head[0], origin="in the manifest")
+
+    def nodes(self) -> Iterator[Node]:
+        """Yield rows, and where the export is filtered the roots over what it leaves out.
+
+        Raises:
+            FileUnusable: a file is missing.
+        """
+        gaps = self._gaps() if self.proofs else iter(())
+        return _interleaved(self._lines(), gaps)
+
+    def _lines(self) -> Iterator[Node]:
+        """Yield the rows."""
+        for number, line in enumerate(_read(self.path), start=1):
+            yield _row_of(line, number)
+
+    def _gaps(self) -> Iterator[Node]:
+        """Yield what stands for the rows that were left out."""
+        path = self.path.with_name(self.path.name + PROOFS)
+
+        for line in _read(path):
+            try:
+                found = json.loads(line)
+                yield Node(
+                    seq=int(found["seq"]),
+                    hash=_hash(str(found["hash"])),
+                    level=int(found["level"]),
+                    is_row=False,
+                )
+            except (ValueError, KeyError, TypeError):
+                raise FileUnusable(f"{path} holds a line that is no proof.") from None
+
+
+def _interleaved(rows: Iterator[Node], gaps: Iterator[Node]) -> Iterator[Node]:
+    """Yield rows in the order of their file, and each gap before the first row beyond it."""
+    gap = next(gaps, None)
+
+    for row in rows:
+        while gap is not None and gap.seq < row.seq:
+            yield gap
+            gap = next(gaps, None)
+
+        yield row
+
+    while gap is not None:
+        yield gap
+        gap = next(gaps, None)
+
+
+def _row_of(line: bytes, number: int) -> Node:
+    """Return the row of an exported line."""
+    text = line.removesuffix(b"\n")
+
+    try:
+        seq = int(json.loads(text)["seq"])
+        framed = text.startswith(b'{"record":') and text.endswith(b',"seq":%d}' % seq)
+    except (ValueError, KeyError, TypeError):
+        raise Broken(
+            Fault.UNREADABLE, number, f"Line {number} of the export holds no row."
+        ) from None
+
+    fault = None if framed else (Fault.CHANGED, f"Row {seq} is not as an export writes it.")
+    return Node(seq=seq, hash=leaf_hash(text), fault=fault)
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file."""
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except OSError:
+        raise FileUnusable(f"{path} cannot be read.") from None
+
+
+def _key(found: Mapping[str, object]) -> LogKey:
+    """Return a key that a manifest lists."""
+    signed_by, signature, accepted = map(found.get, ("signed_by", "signature", "accepted"))
+    return LogKey(
+        key_id=str(found["key_id"]),
+        public_key=str(found["public_key"]),
+        at_ms=0,
+        signed_by=None if signed_by is None else str(signed_by),
+        signature=None if signature is None else str(signature),
+        accepted=None if accepted is None else str(accepted),
+    )
+
+
+def _before(found: Mapping[str, object]) -> Before:
+    """Return what a manifest says came before the first row."""
+    size, nodes = found["size"], found["frontier"]
+
+    if not isinstance(size, int) or not isinstance(nodes, list):
+        raise TypeError
+
+    frontier = _frontier(size, tuple(map(str, nodes)))
+
+    if frontier is None:
+        raise ValueError
+
+    return Before(frontier=frontier, chain=bytes.fromhex(str(found["chain"])))
+
+
+def _frontier(size: int, nodes: tuple[str, ...]) -> Frontier | None:
+    """Return a frontier, None where the nodes do not fit the size."""
+    hashes = tuple(map(_hash, nodes))
+    fits = len(hashes) == size.bit_count() and all(hashes)
+    return Frontier(size=size, nodes=hashes) if fits else None
+
+
+def _hash(text: str) -> bytes:
+    """Return a hash, empty where it is damaged."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
+
+
+def _leaf(row: KeptRow) -> bytes:
+    """Return the leaf of a row's own text."""
+    return leaf_hash(row_line(row.seq, row.text).encode("utf-8", "surrogateescape"))
+
+
+def _fault(row: KeptRow) -> tuple[Fault, str] | None:
+    """Return what is wrong with a row by itself."""
+    if _leaf(row) != row.leaf:
+        return Fault.CHANGED, f"Row {row.seq} was changed after it was appended."
+
+    if not columns_agree(row):
+        return Fault.COLUMNS, f"The columns of row {row.seq} say something else than its record."
+
+    return None
+
+
+def _tells_pruning(row: KeptRow, size: int) -> bool:
+    """Return whether a row is the event of that pruning."""
+    if f'"change":"{AuditChange.LOG_PRUNED}"' not in row.text:
+        return False
+
+    try:
+        event = json.loads(row.text)["audit"]
+        return bool(event["size"] == size)
+    except (ValueError, KeyError, TypeError):
+        return False

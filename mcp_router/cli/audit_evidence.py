@@ -1,0 +1,152 @@
+"""What makes an export evidence: its event in the log, a signed head, a manifest, proofs."""
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+import click
+
+from mcp_router.audit.export import Format
+from mcp_router.audit.heads import HeadKeeper, audit_record
+from mcp_router.audit.manifest import Gaps, Made, manifest
+from mcp_router.audit.signing import open_signer
+from mcp_router.audit.sources import MANIFEST, PROOFS, before_store
+from mcp_router.audit.verify import Broken
+from mcp_router.cli.common import whoever
+from mcp_router.cli.printing import unwritable
+from mcp_router.clock import SystemClock
+from mcp_router.domain.audit_event import AuditChange, AuditEvent
+from mcp_router.domain.tree_head import SignedHead
+from mcp_router.errors import LogBroken, RouterError, SigningKeyUnusable
+from mcp_router.settings import Settings
+from mcp_router.storage.store import Archive, Store, open_store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Where an export ends, and the head over exactly that, if one could be signed."""
+
+    last: int
+    signed: SignedHead | None = None
+
+
+def on_log(settings: Settings, work: Callable[[HeadKeeper, Store], Awaitable[T]]) -> T:
+    """Return what `work` comes to on the log; a server may be running on it."""
+
+    async def job() -> T:
+        store = open_store(settings.storage)
+        keeper = HeadKeeper(
+            store.heads, SystemClock(), os.urandom, signer=lambda: open_signer(settings.audit)
+        )
+
+        try:
+            return await work(keeper, store)
+        finally:
+            await store.aclose()
+
+    return anyio.run(job)
+
+
+def cut_off(
+    settings: Settings, archive: Archive, *, kind: str, tenant: str | None, sign: bool
+) -> Cut:
+    """Return where an export ends that begins now, after its event is in the log.
+
+    Who can only read the database exports all the same, and is told what is missing then.
+
+    Raises:
+        LogBroken: the log is not what was written.
+    """
+    last = archive.given()
+    event = AuditEvent(change=AuditChange.EXPORT_MADE, who=whoever(None), kind=kind, tenant=tenant)
+
+    async def work(keeper: HeadKeeper, store: Store) -> Cut:
+        signed = await _signed(keeper) if sign else None
+        await store.decisions.append(audit_record(event, SystemClock(), os.urandom))
+        return Cut(last=signed.head.size if signed else last, signed=signed)
+
+    try:
+        return on_log(settings, work)
+    except LogBroken:
+        raise
+    except RouterError as error:
+        click.echo(f"The log does not say that it was exported: {error.message}", err=True)
+        return Cut(last=last)
+
+
+async def _signed(keeper: HeadKeeper) -> SignedHead | None:
+    """Return a head over all that is there, None where it cannot be signed."""
+    try:
+        return await keeper.sign()
+    except SigningKeyUnusable as error:
+        click.echo(f"The export has no signed head: {error.message}", err=True)
+        return None
+
+
+def write_beside(output: Path, made: Made, archive: Archive, cut: Cut) -> None:
+    """Write the manifest of an export, and the proofs of one that leaves rows out.
+
+    Raises:
+        FileUnusable: they cannot be written.
+        LogBroken: what was pruned cannot be gone on from.
+    """
+    filtered = made.filtered and made.kind is Format.JSONL
+
+    try:
+        before = before_store(archive)
+
+        if filtered:
+            _write_proofs(output, archive, before.frontier.size, cut.last)
+
+        text = manifest(
+            made,
+            before=before,
+            signed=cut.signed,
+            keys=archive.keys(),
+            last=cut.last,
+            proofs=output.name + PROOFS if filtered else None,
+        )
+        output.with_name(output.name + MANIFEST).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise unwritable(error) from None
+    except Broken as broken:
+        raise LogBroken(broken.finding.told) from None
+
+
+def _write_proofs(output: Path, archive: Archive, pruned: int, last: int) -> None:
+    """Write the roots over the rows that the export leaves out.
+
+    None of them spans a head, so that every head that was ever anchored can be compared.
+    """
+    gaps = Gaps()
+    sizes = (one.head.size for one in archive.heads())
+    head = next(sizes, 0)
+
+    with (
+        output.open("rb") as rows,
+        output.with_name(output.name + PROOFS).open("w", encoding="utf-8") as proofs,
+    ):
+        taken = (int(json.loads(line)["seq"]) for line in rows)
+        due = next(taken, None)
+
+        for link in archive.links(pruned):
+            if link.seq > last:
+                break
+
+            if link.seq == due:
+                proofs.writelines(gaps.close())
+                due = next(taken, None)
+            else:
+                gaps.omit(link.seq, link.leaf)
+
+            while 0 < head <= link.seq:
+                proofs.writelines(gaps.close())
+                head = next(sizes, 0)
+
+        proofs.writelines(gaps.close())
