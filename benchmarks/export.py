@@ -19,7 +19,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from mcp import Client
 
 from mcp_router.app import open_app
 from mcp_router.audit.export import Format
+from mcp_router.chain import leaf_hash, next_link, row_line
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.serve.mcp import build_server
 from mcp_router.settings import load_settings
@@ -39,18 +40,6 @@ CALLS: Mapping[str, dict[str, str]] = {
     "lookup_ticket": {"ticket_id": "101"},
 }
 ROUTER = (sys.executable, "-m", "mcp_router")
-
-# Straight into the table: through the router a million calls would take an hour.
-_COPIES = """
-    WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < ?)
-    INSERT INTO decisions (decision_id, at_ms, tenant, tool, outcome, run_id, ticket_id, policy,
-        pool, intent, target, action_id, error_code, cost_microusd, latency_ms, record)
-    SELECT printf('dec_%026d', n.value), at_ms + n.value, tenant, tool, outcome, run_id,
-        ticket_id, policy, pool, intent, target, action_id, error_code, cost_microusd, latency_ms,
-        replace(replace(record, decision_id, printf('dec_%026d', n.value)),
-            '"at_ms":' || at_ms, '"at_ms":' || (at_ms + n.value))
-    FROM n, decisions WHERE decisions.decision_id = ?
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +67,46 @@ def fill(folder: Path, tool: str, rows: int) -> Path:
     # The embedded servers are gone, and what vouched for them: an export needs the store alone.
     config.write_text(f"storage: {storage}\n", encoding="utf-8")
 
-    with closing(sqlite3.connect(folder / "router.db", isolation_level=None)) as connection:
-        (decision_id,) = connection.execute(
-            "SELECT decision_id FROM decisions WHERE tool = ?", (tool,)
-        ).fetchone()
-        connection.execute(_COPIES, (rows - 1, decision_id))
+    # Straight into the table: through the router a million calls would take an hour.
+    with closing(sqlite3.connect(folder / "router.db")) as connection:
+        connection.row_factory = sqlite3.Row
+        found = connection.execute("SELECT * FROM decisions ORDER BY seq").fetchall()
+        copied = next(row for row in found if row["tool"] == tool)
+        names = ", ".join(copied.keys())
+        places = ", ".join("?" * len(copied))
+        connection.executemany(
+            f"INSERT INTO decisions ({names}) VALUES ({places})", _copies(copied, found[-1], rows)
+        )
+        connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    # A running server signs heads all the time; an export has but the newest rows to sign over.
+    subprocess.run(
+        [*ROUTER, "audit", "sign", "--config", str(config)], check=True, capture_output=True
+    )
     return config
+
+
+def _copies(copied: sqlite3.Row, newest: sqlite3.Row, rows: int) -> Iterator[tuple[object, ...]]:
+    """Yield rows that go on the log's chain."""
+    chain = newest["chain"]
+
+    for number in range(1, rows):
+        seq, at_ms = newest["seq"] + number, copied["at_ms"] + number
+        decision_id = f"dec_{number:026}"
+        text = copied["record"].replace(copied["decision_id"], decision_id)
+        text = text.replace(f'"at_ms":{copied["at_ms"]}', f'"at_ms":{at_ms}')
+        leaf = leaf_hash(row_line(seq, text).encode())
+        chain = next_link(chain, leaf)
+        changed = {
+            "seq": seq,
+            "at_ms": at_ms,
+            "decision_id": decision_id,
+            "record": text,
+            "leaf": leaf,
+            "chain": chain,
+        }
+        yield tuple(changed.get(name, copied[name]) for name in copied.keys())  # noqa: SIM118  # of its columns
 
 
 async def _call(config: Path, tool: str) -> None:
