@@ -7,7 +7,7 @@ RouterError
 ├── ConfigurationError     the operator must act; nothing was sent
 │   ├── SettingsMissing, InvalidSettings, MissingSecret, PolicyRejected, PolicyEdited
 │   ├── RolloutRefused       a rollout, promotion or roll-back that does not fit how it stands
-│   ├── NotConfigured, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
+│   ├── NotConfigured, MissingExtra, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
 │   ├── SigningKeyUnusable   the key of the decision log's heads cannot be made or read
 │   └── MissingStrategy    a tool that writes says not how a lost answer is found out about
 ├── TargetError            no target served the call
@@ -160,6 +160,13 @@ class NotConfigured(ConfigurationError):
 
     code = "not_configured"
     next_step = "Add the named part to router.yaml."
+
+
+class MissingExtra(ConfigurationError):
+    """What was asked for needs an optional library that is not installed; the message names it."""
+
+    code = "missing_extra"
+    next_step = "Install the named extra and start again."
 
 
 class UnsafeBind(ConfigurationError):

@@ -111,6 +111,7 @@ class Router:
 
         async with self._log.record(call, may_owe=True) as draft:
             draft.ticket_id = order.ticket_id
+            draft.customer_id = order.facts.customer_id
             unit = Unit(
                 tenant=call.caller.tenant, customer=order.facts.customer_id, ticket=order.ticket_id
             )

@@ -53,6 +53,7 @@ FLOORS = {
     "pipeline": 6,
     "shadow": 6,
     "replay": 6,
+    "report": 6,
     "trial": 6,
     "advisor": 6,
     "services": 6,
@@ -111,6 +112,7 @@ HOMES = {
     "jsonschema": ("decide.answer_checks", "policy.json_schema"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),
+    "pyarrow": ("audit.parquet",),
     "psycopg": ("storage.postgres",),
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
@@ -136,6 +138,7 @@ IMPURE = {
 
 # Imports inside a function: only an optional dependency, in its one file, with the reason.
 LATE_IMPORTS = {
+    "mcp_router.cli.export_file": "pyarrow is an extra, looked for only where Parquet is asked for",
     "mcp_router.storage.store": "psycopg is an extra, looked for only where `storage` needs it",
 }
 

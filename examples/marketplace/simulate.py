@@ -1,8 +1,9 @@
 """Plays one day on virtual time: the real router as `open_app` wires it, and the whole world."""
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,7 @@ from mcp_router.domain.decision import Decision
 from mcp_router.domain.health import BreakerState
 from mcp_router.domain.secret import Secret
 from mcp_router.execute.targets import Desk
+from mcp_router.health.breaker import BreakerPace
 from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.providers.prices import PriceBook
 from mcp_router.settings import Settings, ZendeskSettings
@@ -32,6 +34,9 @@ MIDNIGHT_MS = NOON_MS - 36 * 3_600_000
 """When the day begins: a Friday."""
 
 RECONCILE_EVERY_S = 30.0
+NO_BREAKERS = BreakerPace(in_a_row=1_000_000, enough=1_000_000)
+"""The host before has no router: nobody leaves its model alone."""
+
 _DESK = "zendesk"
 _BEFORE = Path(__file__).with_name("before")
 
@@ -65,20 +70,22 @@ class Played:
 
 def play(
     side: Side,
-    day: Sequence[Request],
+    day: Iterable[Request],
     assumptions: Assumptions,
     *,
     seed: int,
     outage: Outage | None = None,
 ) -> Played:
-    """Return what that day comes to."""
+    """Return what that day comes to; the same seed comes to the same."""
+    random.seed(f"{seed}:router")  # what the router itself draws: the jitter of its pauses
+
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(_play(side, day, assumptions, seed=seed, outage=outage))
 
 
 async def _play(
     side: Side,
-    day: Sequence[Request],
+    day: Iterable[Request],
     assumptions: Assumptions,
     *,
     seed: int,
@@ -89,6 +96,7 @@ async def _play(
     desk = HelpDesk(assumptions.desk, assumptions.traffic.bursts, clock, Random(f"{seed}:desk"))
     instruments = Instruments(
         clock=clock,
+        breakers=NO_BREAKERS if side is Side.BEFORE else BreakerPace(),
         database=InlineDatabase,
         host=VirtualHost(clock),
         provider=world.provider,

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from mcp_router.audit.export import Format
 from mcp_router.audit.merkle import node_hash
@@ -11,6 +12,8 @@ from mcp_router.audit.verify import Before
 from mcp_router.canonical import JsonValue, canonical_json, plain
 from mcp_router.domain.record import StoredRecord
 from mcp_router.domain.tree_head import LogKey, SignedHead
+
+_PIECE = 1 << 20
 
 
 class Tally:
@@ -30,10 +33,22 @@ class Tally:
         self.last = stored.seq
         return stored
 
+    def row(self, row: tuple[int, str]) -> tuple[int, str]:
+        """Note a row's place on its way, and return it."""
+        self.rows += 1
+        self.first = row[0] if self.first is None else self.first
+        self.last = row[0]
+        return row
+
     def line(self, text: str) -> str:
         """Note a line on its way, and return it."""
         self._digest.update(text.encode())
         return text
+
+    def content(self, file: BinaryIO) -> None:
+        """Note what a finished file holds, whoever wrote it, now or before an interruption."""
+        while piece := file.read(_PIECE):
+            self._digest.update(piece)
 
     @property
     def sha256(self) -> str:
@@ -43,12 +58,21 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """An export that is written: its file's name, format, and whose records it holds."""
+    """An export that is written: its file's name, format, and whose records it holds.
+
+    It leaves rows out where it is one tenant's, or was `narrowed` otherwise.
+    """
 
     file: str
     kind: Format
     tenant: str | None
     tally: Tally
+    narrowed: bool = False
+
+    @property
+    def filtered(self) -> bool:
+        """Return whether rows of the log are left out."""
+        return self.narrowed or self.tenant is not None
 
 
 def manifest(
@@ -73,7 +97,7 @@ def manifest(
         "rows": made.tally.rows,
         "first_seq": made.tally.first,
         "last_seq": last,
-        "filtered": made.tenant is not None,
+        "filtered": made.filtered,
         "tenant": made.tenant,
         "proofs": proofs,
         "before": {

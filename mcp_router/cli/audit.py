@@ -1,22 +1,19 @@
-"""mcp-router audit: take the decision log out."""
+"""mcp-router audit: take the decision log out, and report on it."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import takewhile
 from pathlib import Path
-from typing import TextIO
 
 import click
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mcp_router.audit.export import Format, lines
+from mcp_router.audit.export import Format
 from mcp_router.audit.manifest import Made, Tally
 from mcp_router.cli.audit_evidence import cut_off, write_beside
 from mcp_router.cli.audit_integrity import key, prune, sign, verify
 from mcp_router.cli.common import config_option, open_source
-from mcp_router.cli.printing import unwritable
+from mcp_router.cli.export_file import write_export
+from mcp_router.cli.selecting import select, selecting
+from mcp_router.domain.selection import EVERYTHING
 from mcp_router.storage.store import open_archive
 
 
@@ -36,53 +33,72 @@ for _command in (verify, sign, key, prune):
     type=click.Choice([one.value for one in Format]),
     default=Format.JSONL.value,
     show_default=True,
-    help="jsonl holds every field, csv a row a call for spreadsheets.",
+    help="jsonl holds every field, csv a row a call for spreadsheets, parquet both as columns.",
 )
-@click.option("--tenant", help="Only this tenant's records.")
+@selecting
 @click.option("--output", type=click.Path(path_type=Path), help="A file instead of the terminal.")
+@click.option("--resume", is_flag=True, help="Go on where an interrupted export to --output ended.")
 @config_option
-def export(kind: str, tenant: str | None, output: Path | None, config: Path | None) -> None:
+def export(
+    kind: str,
+    since: str | None,
+    until: str | None,
+    tenant: str | None,
+    policy: str | None,
+    intent: str | None,
+    output: Path | None,
+    resume: bool,
+    config: Path | None,
+) -> None:
     """Write the decision log out, oldest record first; the server may be running.
 
     With --output a manifest is written beside the file, and what proves a part of the log. That
     an export was made is a row of the log as well, which the next export has.
     """
-    with open_source(config) as source, open_archive(source.settings.storage) as archive:
-        total = archive.count(tenant)
-        cut = cut_off(source.settings, archive, kind=kind, tenant=tenant, sign=output is not None)
+    if output is None and (resume or kind == Format.PARQUET):
+        raise click.UsageError("--resume and --format parquet need a file: name it by --output.")
 
-        console = Console(stderr=True)
-        bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    chosen = select(since, until, tenant=tenant, policy=policy, intent=intent)
+
+    with open_source(config) as source, open_archive(source.settings.storage) as archive:
+        total = archive.count(selection=chosen)
+        cut = cut_off(source.settings, archive, kind=kind, tenant=tenant, sign=output is not None)
         tally = Tally()
 
-        with bar as progress, _open(output) as to:
-            task = progress.add_task("exporting", total=total)
-            rows = takewhile(lambda stored: stored.seq <= cut.last, archive.records(tenant))
-
-            for line in lines(map(tally.record, rows), Format(kind)):
-                to.write(tally.line(line))
-                progress.advance(task)
+        with _bar(total) as progress:
+            task = progress.task_ids[0]
+            done = write_export(
+                map(tally.row, archive.rows(chosen, last=cut.last)),
+                Format(kind),
+                output,
+                resume=resume,
+                advance=lambda count: progress.advance(task, count),
+            )
 
         if output is not None and output.is_file():
-            made = Made(file=output.name, kind=Format(kind), tenant=tenant, tally=tally)
+            with output.open("rb") as file:
+                tally.content(file)
+
+            narrowed = chosen != EVERYTHING
+            made = Made(
+                file=output.name, kind=Format(kind), tenant=tenant, tally=tally, narrowed=narrowed
+            )
             write_beside(output, made, archive, cut)
 
-        click.echo(f"{tally.rows} records", err=True)
+        click.echo(f"{done} records", err=True)
 
 
-@contextmanager
-def _open(output: Path | None) -> Iterator[TextIO]:
-    """Yield the file, emptied, or the terminal.
-
-    Raises:
-        FileUnusable: the file cannot be opened, or its disk is full.
-    """
-    if output is None:
-        yield sys.stdout
-        return
-
-    try:
-        with output.open("w", encoding="utf-8", newline="") as file:
-            yield file
-    except OSError as error:
-        raise unwritable(error) from None
+def _bar(total: int) -> Progress:
+    """Return a bar on standard error that leaves nothing behind; where nobody looks, no bar."""
+    console = Console(stderr=True)
+    progress = Progress(
+        TextColumn("exporting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    progress.add_task("", total=total)
+    return progress

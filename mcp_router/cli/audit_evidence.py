@@ -96,7 +96,7 @@ def write_beside(output: Path, made: Made, archive: Archive, cut: Cut) -> None:
         FileUnusable: they cannot be written.
         LogBroken: what was pruned cannot be gone on from.
     """
-    filtered = made.tenant is not None and made.kind is Format.JSONL
+    filtered = made.filtered and made.kind is Format.JSONL
 
     try:
         before = before_store(archive)

@@ -1,5 +1,8 @@
 import csv
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,16 +12,35 @@ from tests.cli.running import run, spawned
 from tests.end_to_end.harness import Place
 
 
+@pytest.fixture
+def worked(worked: Place, tmp_path: Path) -> Place:
+    """A place of one's own: that the log was exported is a row of it."""
+    mine = Place(file=tmp_path / "mine" / worked.file.name)
+    mine.file.parent.mkdir()
+    shutil.copyfile(worked.file, mine.file)
+
+    with (
+        closing(sqlite3.connect(worked.database)) as source,
+        closing(sqlite3.connect(mine.database)) as target,
+    ):
+        source.backup(target)
+
+    return mine
+
+
 def test_json_lines_hold_every_record_in_order(worked: Place) -> None:
     records = worked.records()
+
     result = run("audit", "export", "--config", worked.file)
 
     found = [json.loads(line) for line in result.stdout.splitlines()]
-    calls = [one["record"] for one in found if not {"event", "audit"} & set(one["record"])]
-    assert (result.exit_code, result.stderr) == (0, f"{len(found)} records\n")
-    assert [one["seq"] for one in found] == list(range(1, len(found) + 1))
-    assert [one["decision_id"] for one in calls] == [one.decision_id for one in records]
-    assert [(one["tool"], one["outcome"]) for one in calls] == [
+    assert (result.exit_code, result.stderr) == (0, "4 records\n")
+    assert [one["seq"] for one in found] == [1, 2, 3, 4]
+    assert [one["record"]["decision_id"] for one in found[1:]] == [
+        one.decision_id for one in records
+    ]
+    assert [(one["record"]["tool"], one["record"]["outcome"]) for one in found] == [
+        ("policy", "ok"),  # it was released: its first use
         ("route_completion", "ok"),
         ("reply_to_ticket", "succeeded"),
         ("reply_to_ticket", "failed"),
@@ -35,13 +57,12 @@ def test_csv_has_a_heading_and_a_row_a_call(worked: Place, tmp_path: Path) -> No
     with output.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
 
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == f"{len(rows)} records\n"
-    calls = [row for row in rows if row["tool"] not in ("policy", "audit")]
-    assert [(row["tool"], row["pool"], row["intent"]) for row in calls] == [
-        ("route_completion", "cost", "password_reset"),
-        ("reply_to_ticket", "helpdesk", ""),
-        ("reply_to_ticket", "helpdesk", ""),
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "5 records\n")
+    assert [(row["seq"], row["tool"], row["pool"], row["intent"]) for row in rows[:4]] == [
+        ("1", "policy", "", ""),
+        ("2", "route_completion", "cost", "password_reset"),
+        ("3", "reply_to_ticket", "helpdesk", ""),
+        ("4", "reply_to_ticket", "helpdesk", ""),
     ]
 
 
@@ -49,8 +70,53 @@ def test_one_tenant_can_be_asked_for(worked: Place) -> None:
     mine = run("audit", "export", "--config", worked.file, "--tenant", "local")
     others = run("audit", "export", "--config", worked.file, "--tenant", "acme")
 
-    assert {json.loads(line)["record"]["tenant"] for line in mine.stdout.splitlines()} == {"local"}
+    assert len(mine.stdout.splitlines()) == 4
     assert (others.exit_code, others.stdout, others.stderr) == (0, "", "0 records\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "places"),
+    [
+        (("--policy", "support", "--intent", "password_reset"), [2]),
+        (("--policy", "support@99"), []),
+        (("--from", "1h"), [1, 2, 3, 4]),
+        (("--to", "1h"), []),
+        (("--from", "2026-01-01", "--to", "2999-01-01T00:00+02:00"), [1, 2, 3, 4]),
+    ],
+)
+def test_an_export_can_be_narrowed(
+    worked: Place, options: tuple[str, ...], places: list[int]
+) -> None:
+    result = run("audit", "export", "--config", worked.file, *options)
+
+    assert [json.loads(line)["seq"] for line in result.stdout.splitlines()] == places
+
+
+def test_an_interrupted_export_goes_on(worked: Place, tmp_path: Path) -> None:
+    output = tmp_path / "log"
+    whole = run("audit", "export", "--config", worked.file).stdout.encode()
+    output.write_bytes(whole[:-100])
+
+    result = run("audit", "export", "--config", worked.file, "--output", output, "--resume")
+
+    # The first export is on record by now, and the key that signs the head over this one.
+    assert (result.exit_code, result.stderr) == (0, "6 records\n")
+    assert output.read_bytes().startswith(whole)
+    assert len(output.read_bytes().splitlines()) == 6
+    verified = run("audit", "verify", output)
+    assert verified.exit_code == 0, verified.output
+
+
+@pytest.mark.parametrize("option", [("--intent", "password_reset"), ("--policy", "support")])
+def test_a_part_that_was_taken_out_can_be_verified(
+    worked: Place, tmp_path: Path, option: tuple[str, str]
+) -> None:
+    output = tmp_path / "log.jsonl"
+    run("audit", "export", "--config", worked.file, "--output", output, *option)
+
+    verified = run("audit", "verify", output)
+
+    assert verified.exit_code == 0, verified.output
 
 
 def test_a_reader_that_has_seen_enough_ends_the_export_quietly(worked: Place) -> None:
@@ -68,6 +134,10 @@ def test_a_reader_that_has_seen_enough_ends_the_export_quietly(worked: Place) ->
         (("--output", "{folder}/no/log"), 1, "file_unusable: The output file cannot be written: "),
         (("--output", "/dev/full"), 1, "file_unusable: The output file cannot be written: "),
         (("--format", "xml"), 2, "Usage: "),
+        (("--format", "parquet"), 2, "Usage: "),
+        (("--format", "parquet", "--output", "{folder}/no/log"), 1, "file_unusable: "),
+        (("--resume",), 2, "Usage: "),
+        (("--from", "yesterday"), 2, "Usage: "),
         (("--config", "{folder}/no.yaml"), 2, "settings_missing: "),
     ],
 )

@@ -9,6 +9,7 @@ from psycopg.rows import DictRow, dict_row
 
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
+from mcp_router.domain.selection import EVERYTHING, Selection
 from mcp_router.domain.tree_head import KeptRow, Link, LogKey, SignedHead
 from mcp_router.storage.heads import HEADS, KEYS, ROWS, read_head, read_key, read_row
 from mcp_router.storage.postgres.database import (
@@ -17,13 +18,19 @@ from mcp_router.storage.postgres.database import (
     unavailable,
     unreachable,
 )
-from mcp_router.storage.postgres.decisions import stored_record
 from mcp_router.storage.postgres.rows import READ, read_action
+from mcp_router.storage.records import read_record
 
 _EXPORT_BATCH = 500
+_SELECTED = """
+    (%s::text IS NULL OR tenant = %s)
+    AND (%s::bigint IS NULL OR at_ms >= %s)
+    AND (%s::bigint IS NULL OR at_ms < %s)
+    AND (%s::text IS NULL OR policy = %s OR starts_with(policy, %s || '@'))
+    AND (%s::text IS NULL OR intent = %s)
+"""
 _LINKS_BATCH = 10_000
 _PAGE = "ORDER BY seq LIMIT %s"
-_SCOPE = "(%s::text IS NULL OR tenant = %s)"
 
 
 class Archive:
@@ -46,31 +53,49 @@ class Archive:
         self._rows("SELECT set_config('default_transaction_read_only', 'on', false)", ())
 
     def records(
-        self, tenant: str | None = None, *, since_ms: int | None = None
+        self,
+        tenant: str | None = None,
+        *,
+        since_ms: int | None = None,
+        selection: Selection | None = None,
     ) -> Iterator[StoredRecord]:
-        """Yield the decision log in order, a batch at a time, of one tenant or of all.
+        """Yield the decision log in order, a batch at a time: what is selected, or of one tenant.
 
         `since_ms` leaves out calls that came before that time.
 
         Raises:
             StorageUnavailable: the database is no store of the router, or is gone.
         """
-        last = 0
+        for seq, text in self.rows(selection or Selection(tenant=tenant, since_ms=since_ms)):
+            yield read_record(seq, text)
+
+    def rows(
+        self, selection: Selection = EVERYTHING, *, last: int | None = None
+    ) -> Iterator[tuple[int, str]]:
+        """Yield place and text of each selected record in order, unread: as the log keeps them.
+
+        After the place `last` nothing is wanted.
+
+        Raises:
+            StorageUnavailable: the database is no store of the router, or is gone.
+        """
+        done = 0
 
         # By place and not with a cursor: an export may take long, and a transaction that stays
         # open for all of it would keep the whole database from being vacuumed.
         while rows := self._rows(
-            f"SELECT seq, record FROM decisions WHERE seq > %s AND {_SCOPE} "  # noqa: S608  # ours
-            "AND (%s::bigint IS NULL OR at_ms >= %s) ORDER BY seq LIMIT %s",
-            (last, tenant, tenant, since_ms, since_ms, _EXPORT_BATCH),
+            f"SELECT seq, record FROM decisions WHERE seq > %s AND {_SELECTED} "  # noqa: S608  # ours
+            "AND (%s::bigint IS NULL OR seq <= %s) ORDER BY seq LIMIT %s",
+            (done, *_values(selection), last, last, _EXPORT_BATCH),
         ):
-            yield from map(stored_record, rows)
-            last = rows[-1]["seq"]
+            yield from ((row["seq"], row["record"]) for row in rows)
+            done = rows[-1]["seq"]
 
-    def count(self, tenant: str | None = None) -> int:
-        """Return how many records there are now, of one tenant or of all."""
-        query = f"SELECT count(*) AS number FROM decisions WHERE {_SCOPE}"  # noqa: S608  # ours
-        return int(self._rows(query, (tenant, tenant))[0]["number"])
+    def count(self, tenant: str | None = None, *, selection: Selection | None = None) -> int:
+        """Return how many records there are now: of what is selected, or of one tenant."""
+        query = f"SELECT count(*) AS number FROM decisions WHERE {_SELECTED}"  # noqa: S608  # ours
+        found = self._rows(query, _values(selection or Selection(tenant=tenant)))
+        return int(found[0]["number"])
 
     def kept(self, after: int = 0) -> Iterator[KeptRow]:
         """Yield the rows after a place as they are kept, whatever was done to them, in order."""
@@ -169,3 +194,16 @@ class Archive:
             return self._connection.execute(query, values).fetchall()
         except (psycopg.Error, UnicodeEncodeError) as error:
             raise unavailable(error) from None
+
+
+def _values(selection: Selection) -> tuple[str | int | None, ...]:
+    """Return what the conditions of `_SELECTED` compare with, in their order."""
+    tenant, since_ms, until_ms = selection.tenant, selection.since_ms, selection.until_ms
+    policy, intent = selection.policy, selection.intent
+    return (
+        *(tenant, tenant),
+        *(since_ms, since_ms),
+        *(until_ms, until_ms),
+        *(policy, policy, policy),
+        *(intent, intent),
+    )
