@@ -30,6 +30,7 @@ from mcp_router.ledger_settings import LedgerSettings, read_ledger
 from mcp_router.marked_yaml import MAX_BYTES, YamlPath, parse_yaml
 from mcp_router.model_settings import read_models
 from mcp_router.review import Form, Review, tell
+from mcp_router.telemetry_settings import TelemetrySettings, read_telemetry
 
 
 class ProviderKind(StrEnum):
@@ -103,6 +104,7 @@ class Settings:
     tokens: tuple[TokenSettings, ...] = ()
     desks: tuple[DeskSettings, ...] = ()
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -199,6 +201,7 @@ class _RootForm(Form):
     tokens: list[object] | None = None
     desks: dict[str, object] | None = None
     ledger: dict[str, object] | None = None
+    telemetry: dict[str, object] | None = None
 
 
 _BASE_URLS: Mapping[ProviderKind, str] = {
@@ -220,6 +223,7 @@ def _read(review: Review, folder: Path) -> Settings:
         tokens=tuple(_tokens(review)),
         desks=tuple(_desks(review, folder)),
         ledger=read_ledger(review),
+        telemetry=read_telemetry(review),
     )
 
 

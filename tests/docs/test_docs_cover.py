@@ -90,6 +90,7 @@ providers: {one: {zzzz: 1}}
 models: {one: {zzzz: 1, price: {zzzz: 1}}}
 tokens: [{zzzz: 1}]
 ledger: {zzzz: 1}
+telemetry: {zzzz: 1}
 desks: {one: {kind: zendesk, zzzz: 1}, two: {kind: salesforce, zzzz: 1}}
 """
 
@@ -101,6 +102,7 @@ def test_every_setting_is_told() -> None:
     known = known_keys(refused.value.message)
     assert {"storage", "api_key", "output", "sha256", "subdomain", "instance_url"} <= known
     assert {"lease_s", "reconcile_every_s", "retention_days"} <= known
+    assert {"otlp_endpoint", "headers", "service_name", "sample_ratio"} <= known
     assert known - named("configuration.md") == set()
     assert set(ProviderKind) | set(Scope) | {"MCP_ROUTER_CONFIG"} <= named("configuration.md")
 
