@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from mcp_router import __version__
 from mcp_router.actions import Actions
 from mcp_router.audit.log import DecisionLog, RecordStore
 from mcp_router.budget.budgets import Budgets
@@ -37,6 +38,7 @@ from mcp_router.rollout.stages import Stages
 from mcp_router.router import Router
 from mcp_router.services import Services
 from mcp_router.settings import (
+    ProviderKind,
     ProviderSettings,
     SalesforceSettings,
     Settings,
@@ -46,7 +48,11 @@ from mcp_router.settings import (
 from mcp_router.storage.owner import Host, this_process
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.store import Store, open_store
+from mcp_router.telemetry.exporting import Exporting, SpanSender
 from mcp_router.telemetry.metrics import Metrics
+from mcp_router.telemetry.otlp_extra import open_exporter
+from mcp_router.telemetry.spans import TracedModel
+from mcp_router.telemetry.tracing import UNTRACED, Tracer
 
 Edge = TypeVar("Edge")
 
@@ -94,6 +100,7 @@ class App:
     tokens: tuple[TokenSettings, ...]
     clock: Clock
     entropy: Entropy
+    tracer: Tracer = UNTRACED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +109,7 @@ class _Keepers:
 
     ledger: Ledger
     log: DecisionLog
+    tracer: Tracer
     budgets: Budgets
     estimates: Estimates
     health: HealthBoard
@@ -118,6 +126,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
         StorageUnavailable: the database cannot be opened.
         PolicyRejected, UnknownPolicy, PolicyEdited: the configured policy cannot be used.
         RetryingAdapter: a desk client would send again by itself.
+        InvalidSettings: spans are asked for, and what sends them is not installed.
     """
     clock = instruments.clock
     metrics = Metrics()
@@ -167,6 +176,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             tokens=settings.tokens,
             clock=clock,
             entropy=os.urandom,
+            tracer=keepers.tracer,
         )
 
 
@@ -182,7 +192,8 @@ def _keepers(
     estimates = Estimates(store.estimates, clock)
     stages = Stages(store.stages, clock, os.urandom)
     watching = (metrics.observe, estimates.observe, stages.observe)
-    log = DecisionLog(instruments.records(store.decisions), clock, watching)
+    tracer = _tracer(settings, metrics, stack)
+    log = DecisionLog(instruments.records(store.decisions), clock, watching, tracer)
     stack.push_async_callback(estimates.aclose)
     stack.push_async_callback(log.aclose)
     # Several routers of one process may share a store, and each counts for itself.
@@ -190,6 +201,7 @@ def _keepers(
     return _Keepers(
         ledger=Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s),
         log=log,
+        tracer=tracer,
         budgets=Budgets(store.budgets, clock, os.urandom),
         estimates=estimates,
         health=HealthBoard(
@@ -199,6 +211,48 @@ def _keepers(
         answers=AnswerCache(clock),
         scale=TokenScale(),
     )
+
+
+_TRACED_AS = {
+    ProviderKind.ANTHROPIC: "anthropic",
+    ProviderKind.OPENAI: "openai",
+    ProviderKind.GEMINI: "gcp.gemini",
+}
+"""How OpenTelemetry names the providers."""
+
+
+def _tracer(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Tracer:
+    """Return what makes spans of calls, if that is asked for; `stack` sends the last ones.
+
+    Raises:
+        InvalidSettings: it is asked for, and what sends them is not installed.
+    """
+    asked = settings.telemetry
+
+    if asked.otlp_endpoint is None:
+        return UNTRACED
+
+    exporter = open_exporter(
+        Exporting(
+            endpoint=asked.otlp_endpoint,
+            service_name=asked.service_name,
+            service_version=__version__,
+            headers={one.name: one.value.reveal() for one in asked.headers},
+        )
+    )
+    kinds = {one.name: _TRACED_AS[one.kind] for one in settings.providers}
+    sender = SpanSender(
+        exporter,
+        entropy=os.urandom,
+        ratio=asked.sample_ratio,
+        models={
+            one.name: TracedModel(provider=kinds[one.provider], model=one.model)
+            for one in settings.models
+        },
+        gauge=metrics,
+    )
+    stack.push_async_callback(asyncio.to_thread, sender.close)
+    return sender
 
 
 def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -> Services:

@@ -24,6 +24,7 @@ FLOORS = {
     "review": 1,
     "settings": 1,
     "telemetry": 1,
+    "telemetry_settings": 1,
     # 2 edges
     "storage": 2,
     "providers": 2,
@@ -78,6 +79,7 @@ ONE_FOLDER = (
         "model_settings",
         "review",
         "settings",
+        "telemetry_settings",
     },
 )
 
@@ -98,6 +100,7 @@ SAME_FLOOR = {
 PYDANTIC_HOMES = (
     "fields", "ledger.parcel", "ledger_settings", "model_settings", "review", "settings",
     "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
+    "telemetry_settings",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
@@ -107,12 +110,13 @@ HOMES = {
     "jsonschema": ("decide.answer_checks", "policy.json_schema"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),
+    "opentelemetry": ("telemetry.otlp",),
     "psycopg": ("storage.postgres",),
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
     "pydantic_core": PYDANTIC_HOMES,
     "referencing": ("decide.answer_checks",),
-    "requests": ("desks",),
+    "requests": ("desks", "telemetry.otlp"),
     "rich": ("cli",),
     "simple_salesforce": ("desks.salesforce",),
     "sqlite_utils": ("storage",),
@@ -133,6 +137,7 @@ IMPURE = {
 # Imports inside a function: only an optional dependency, in its one file, with the reason.
 LATE_IMPORTS = {
     "mcp_router.storage.store": "psycopg is an extra, looked for only where `storage` needs it",
+    "mcp_router.telemetry.otlp_extra": "the exporter is an extra, for those who send spans",
 }
 
 
