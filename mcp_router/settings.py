@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, Strict
 
+from mcp_router.alerts_settings import AlertSettings, read_alerts
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.money import microusd
 from mcp_router.domain.secret import Secret
@@ -105,6 +106,7 @@ class Settings:
     tokens: tuple[TokenSettings, ...] = ()
     desks: tuple[DeskSettings, ...] = ()
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -216,6 +218,7 @@ class _RootForm(Form):
     tokens: list[object] | None = None
     desks: dict[str, object] | None = None
     ledger: dict[str, object] | None = None
+    alerts: dict[str, object] | None = None
 
 
 _BASE_URLS: Mapping[ProviderKind, str] = {
@@ -237,6 +240,7 @@ def _read(review: Review, folder: Path) -> Settings:
         tokens=tuple(_tokens(review)),
         desks=tuple(_desks(review, folder)),
         ledger=read_ledger(review),
+        alerts=read_alerts(review, folder),
     )
 
 

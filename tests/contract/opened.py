@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcp_router.alerts.store import AlertStore
 from mcp_router.audit.log import RecordStore
 from mcp_router.budget.budgets import BudgetStore
 from mcp_router.domain.action import (
@@ -13,15 +14,20 @@ from mcp_router.domain.action import (
 from mcp_router.learning.estimates import EstimateStore
 from mcp_router.ledger.ledger import ActionStore
 from mcp_router.storage.sqlite.actions import ActionTable
+from mcp_router.rollout.store import StageStore
+from mcp_router.storage.sqlite.alerts import AlertTable
 from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.sqlite.estimates import EstimateTable
+from mcp_router.storage.sqlite.stages import StageTable
 from mcp_router.storage.store import open_store
+from mcp_router.testing.alerts import MemoryAlerts
 from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.estimates import MemoryEstimates
 from mcp_router.testing.inline_database import InlineDatabase
+from mcp_router.testing.stages import MemoryStages
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.storage.hosts import ManualHost
 from tests.storage.postgres.clock import ServerClock
@@ -36,17 +42,21 @@ class Opened:
     records: RecordStore
     budgets: BudgetStore
     estimates: EstimateStore
+    stages: StageStore
+    alerts: AlertStore
     advance: Callable[[float], None]
 
 
 @asynccontextmanager
 async def memory(folder: Path) -> AsyncIterator[Opened]:
-    clock = ManualClock()
+    clock, records = ManualClock(), MemoryRecords()
     yield Opened(
         actions=MemoryActions(clock),
-        records=MemoryRecords(),
+        records=records,
         budgets=MemoryBudgets(clock),
         estimates=MemoryEstimates(),
+        stages=MemoryStages(records),
+        alerts=MemoryAlerts(clock, records),
         advance=clock.advance,
     )
 
@@ -72,6 +82,8 @@ def _tables(database: Database) -> Opened:
         records=DecisionTable(database),
         budgets=BudgetTable(database, host),
         estimates=EstimateTable(database),
+        stages=StageTable(database),
+        alerts=AlertTable(database, host),
         advance=host.advance,
     )
 
@@ -87,6 +99,8 @@ async def postgres(folder: Path) -> AsyncIterator[Opened]:
         records=store.decisions,
         budgets=store.budgets,
         estimates=store.estimates,
+        stages=store.stages,
+        alerts=store.alerts,
         advance=clock.advance,
     )
     clock.close()
