@@ -18,6 +18,7 @@ from mcp_router.domain.ids import Entropy
 from mcp_router.execute.judge import Judge
 from mcp_router.execute.reconciler import Pace, Reconciler
 from mcp_router.execute.targets import Desk, Targets
+from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.lookups import Lookups
@@ -110,7 +111,10 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
         desks = {name: instruments.desk(desk) for name, desk in targets.desks.items()}
         targets = replace(targets, desks=desks)
         judge = Judge(policies, settings.policy, targets)
-        log = DecisionLog(instruments.records(store.decisions), clock, (metrics.observe,))
+        estimates = Estimates(store.estimates, clock)
+        stack.push_async_callback(estimates.aclose)
+        observers = (metrics.observe, estimates.observe)
+        log = DecisionLog(instruments.records(store.decisions), clock, observers)
         stack.push_async_callback(log.aclose)
         ledger = Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s)
         lookups = Lookups(judge=judge, targets=targets, log=log, clock=clock, jitter=random.random)
@@ -136,6 +140,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             ),
             ledger=ledger,
             log=log,
+            estimates=estimates,
         )
         reconciler = Reconciler(
             ledger=ledger,
@@ -145,7 +150,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             process=this_process(),
             pace=_pace(settings.ledger),
             board=metrics,
-            chores=(log.catch_up,),
+            chores=(log.catch_up, estimates.refresh),
         )
         yield App(
             services=services,

@@ -1,13 +1,15 @@
 """The kinds of text that a document may hold, each with the words for what was expected."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from mcp_router.review import expect
+from mcp_router.marked_yaml import YamlPath
+from mcp_router.review import Review, expect
 
 POLICY_REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]{0,63})(@(?P<version>[1-9][0-9]{0,8}))?")
 """How a call and `policy:` name a policy: `support`, or `support@3` for one version."""
@@ -79,6 +81,15 @@ Storage = Annotated[
         "%-codes for the special characters of a password",
     ),
 ]
+
+
+def named(review: Review, section: str) -> Iterator[tuple[str, YamlPath]]:
+    """Yield the name and the place of each part of a section, after checking the name."""
+    for name in review.names((section,)):
+        if not TARGET_NAME.fullmatch(name):
+            review.add((section, name), A_NAME, at_key=True)
+
+        yield name, (section, name)
 
 
 def rooted(storage: str, folder: Path) -> str:

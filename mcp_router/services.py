@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mcp_router.actions import Actions
 from mcp_router.audit.log import DecisionLog
+from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import Ledger
 from mcp_router.lookups import Lookups
 from mcp_router.router import Router
@@ -18,3 +19,4 @@ class Services:
     actions: Actions
     ledger: Ledger
     log: DecisionLog
+    estimates: Estimates

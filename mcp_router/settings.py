@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -11,14 +10,11 @@ from pydantic import Field, Strict
 
 from mcp_router.alerts_settings import AlertSettings, read_alerts
 from mcp_router.domain.caller import Scope
-from mcp_router.domain.money import microusd
 from mcp_router.domain.secret import Secret
-from mcp_router.domain.target import ModelTarget, Price
+from mcp_router.domain.target import ModelTarget
 from mcp_router.environment import fill_in, protect_variables
 from mcp_router.errors import InvalidSettings, MissingSecret, SettingsMissing
 from mcp_router.fields import (
-    A_NAME,
-    TARGET_NAME,
     Email,
     Key,
     Name,
@@ -28,11 +24,13 @@ from mcp_router.fields import (
     Subdomain,
     Text,
     Url,
+    named,
     rooted,
 )
 from mcp_router.ledger_settings import LedgerSettings, read_ledger
 from mcp_router.marked_yaml import MAX_BYTES, YamlPath, parse_yaml
-from mcp_router.review import Form, Review, suggest, tell
+from mcp_router.model_settings import read_models
+from mcp_router.review import Form, Review, tell
 
 
 class ProviderKind(StrEnum):
@@ -162,26 +160,11 @@ def _settings(content: bytes, *, file: str, environ: Mapping[str, str]) -> Setti
     return settings
 
 
-class _PriceForm(Form):
-    """US dollars per million tokens."""
-
-    input: float = Field(ge=0, le=100_000, allow_inf_nan=False)
-    output: float = Field(ge=0, le=100_000, allow_inf_nan=False)
-
-
 class _ProviderForm(Form):
     kind: Annotated[ProviderKind, Strict(False)]
     api_key: Key
     base_url: Url | None = None
     ca_bundle: str | None = None
-
-
-class _ModelForm(Form):
-    provider: str
-    model: Text
-    family: Name
-    context_tokens: int | None = Field(default=None, gt=0)
-    price: _PriceForm | None = None
 
 
 class _TokenForm(Form):
@@ -236,21 +219,12 @@ def _read(review: Review, folder: Path) -> Settings:
         policy=root.policy,
         policies=_place(review, ("policies",), folder, what="folder"),
         providers=tuple(_providers(review, folder)),
-        models=tuple(_models(review)),
+        models=tuple(read_models(review)),
         tokens=tuple(_tokens(review)),
         desks=tuple(_desks(review, folder)),
         ledger=read_ledger(review),
         alerts=read_alerts(review, folder),
     )
-
-
-def _named(review: Review, section: str) -> Iterator[tuple[str, YamlPath]]:
-    """Yield the name and the place of each part of a section, after checking the name."""
-    for name in review.names((section,)):
-        if not TARGET_NAME.fullmatch(name):
-            review.add((section, name), A_NAME, at_key=True)
-
-        yield name, (section, name)
 
 
 def _place(
@@ -276,7 +250,7 @@ def _place(
 
 
 def _providers(review: Review, folder: Path) -> Iterator[ProviderSettings]:
-    for name, path in _named(review, "providers"):
+    for name, path in named(review, "providers"):
         form = review.read(_ProviderForm, path)
 
         if form is not None:
@@ -289,40 +263,10 @@ def _providers(review: Review, folder: Path) -> Iterator[ProviderSettings]:
             )
 
 
-def _models(review: Review) -> Iterator[ModelTarget]:
-    providers = review.names(("providers",))
-
-    for name, path in _named(review, "models"):
-        form = review.read(_ModelForm, path)
-
-        if form is None:
-            continue
-
-        if form.provider not in providers:
-            advice = suggest(form.provider, providers)
-            review.add((*path, "provider"), f"the name of a provider in this file{advice}")
-
-        yield ModelTarget(
-            name=name,
-            provider=form.provider,
-            model=form.model,
-            family=form.family,
-            context_tokens=form.context_tokens,
-            price=_price(form.price) if form.price else None,
-        )
-
-
-def _price(form: _PriceForm) -> Price:
-    """Return dollars as micro-dollars; a float's shortest text is the number that was written."""
-    return Price(
-        input=microusd(Decimal(str(form.input))), output=microusd(Decimal(str(form.output)))
-    )
-
-
 def _desks(review: Review, folder: Path) -> Iterator[DeskSettings]:
     models = review.names(("models",))
 
-    for name, path in _named(review, "desks"):
+    for name, path in named(review, "desks"):
         if name in models:  # a policy's pool could not tell them apart
             review.add(path, "a name that no model has", at_key=True)
 

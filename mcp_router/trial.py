@@ -6,11 +6,15 @@ from typing import TypeAlias
 
 from mcp_router.decide.decide import decide
 from mcp_router.decide.explain import explain
+from mcp_router.domain.completion import CompletionRequest, Message, Role
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.policy import Policy
 from mcp_router.domain.policy_case import Expected, PolicyCase
 from mcp_router.domain.signals import Signals
 from mcp_router.domain.target import TargetFacts
+from mcp_router.policy.routed import COMPLETION_TOOL
+from mcp_router.providers.tokens import estimate_tokens
+from mcp_router.signals.collect import NO_FACTS, collect
 from mcp_router.signals.intent import IntentIndex
 
 FactsFor: TypeAlias = Callable[[int], Mapping[str, TargetFacts]]
@@ -70,11 +74,7 @@ def try_cases(policy: Policy, cases: Iterable[PolicyCase], facts: FactsFor) -> I
     intents = IntentIndex.of(policy.intents)
 
     for case in cases:
-        signals = case.given
-
-        if case.text is not None:
-            signals = replace(signals, intent=intents.match(case.text))
-
+        signals = _signals(case, intents)
         decision = decide(policy, signals, facts(signals.prompt_tokens))
         mismatches = tuple(_mismatches(case.expected, outcome(policy, decision)))
         why = explain(decision) if mismatches else ()
@@ -95,6 +95,38 @@ def may_use_cache(policy: Policy, signals: Signals, rule_id: str) -> bool:
         and not is_account_specific
         and not signals.tools_offered
         and not signals.tools_required
+    )
+
+
+def _signals(case: PolicyCase, intents: IntentIndex) -> Signals:
+    """Return what a call would show that is as the case says: what it gives wins over its text."""
+    given = case.given
+
+    if given.tool != COMPLETION_TOOL:
+        return given
+
+    if case.text is None:
+        return replace(given, turns=given.turns or 1)  # who asks nothing does not call
+
+    request = CompletionRequest(messages=(Message(role=Role.USER, content=case.text),))
+    read = collect(
+        tool=given.tool,
+        tenant=given.tenant,
+        request=request,
+        facts=NO_FACTS,
+        prompt_tokens=estimate_tokens(request),
+        intents=intents,
+    )
+    return replace(
+        given,
+        intent=read.intent,
+        prompt_tokens=given.prompt_tokens or read.prompt_tokens,
+        turns=given.turns or read.turns,
+        safety_flags=given.safety_flags or read.safety_flags,
+        sensitive_topics=given.sensitive_topics or read.sensitive_topics,
+        pii_kinds=given.pii_kinds or read.pii_kinds,
+        complexity=given.complexity or read.complexity,
+        sources=read.sources,
     )
 
 

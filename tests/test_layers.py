@@ -21,6 +21,7 @@ FLOORS = {
     "fields": 1,
     "ledger_settings": 1,
     "marked_yaml": 1,
+    "model_settings": 1,
     "review": 1,
     "settings": 1,
     "telemetry": 1,
@@ -71,9 +72,15 @@ SIDE_ROOM_USERS = {"cli"}  # besides tests, examples and benchmarks, which are n
 ONE_FOLDER = (
     {"errors", "clock", "canonical", "domain"},
     {
-        "alerts_settings", "environment", "fields", "ledger_settings", "marked_yaml", "review",
+        "alerts_settings",
+        "environment",
+        "fields",
+        "ledger_settings",
+        "marked_yaml",
+        "model_settings",
+        "review",
         "settings",
-    },  # fmt: skip
+    },
 )
 
 # Steps between rooms of one floor, each with its reason. Everything else goes down.
@@ -91,8 +98,8 @@ SAME_FLOOR = {
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "alerts_settings", "fields", "ledger.parcel", "ledger_settings", "review", "settings", "storage", "providers",
-    "desks", "policy.draft", "tools", "serve", "sandbox",
+    "fields", "ledger.parcel", "ledger_settings", "model_settings", "review", "settings",
+    "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
@@ -106,6 +113,7 @@ HOMES = {
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
     "pydantic_core": PYDANTIC_HOMES,
+    "referencing": ("decide.answer_checks",),
     "requests": ("desks",),
     "rich": ("cli",),
     "simple_salesforce": ("desks.salesforce",),

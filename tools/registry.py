@@ -9,6 +9,7 @@ from mcp_router.tools import (
     get_action,
     lookup_ticket,
     reply_to_ticket,
+    report_outcome,
     route_completion,
     search_tickets,
     sync_crm_to_ticket,
@@ -20,6 +21,7 @@ from mcp_router.tools.tool import AnyTool
 REGISTRY: tuple[AnyTool, ...] = (
     route_completion.TOOL,
     explain_decision.TOOL,
+    report_outcome.TOOL,
     lookup_ticket.TOOL,
     search_tickets.TOOL,
     create_ticket.TOOL,

@@ -1,166 +1,20 @@
 """route_completion: an answer from the model that the policy chooses."""
 
-import json
-from typing import Annotated, Literal, Self
+from dataclasses import replace
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field
 
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Scope
-from mcp_router.domain.completion import (
-    CompletionRequest,
-    FinishReason,
-    Message,
-    Role,
-    ToolCall,
-    ToolSpec,
-)
+from mcp_router.domain.completion import FinishReason
 from mcp_router.domain.effect import Effect
 from mcp_router.domain.money import usd
 from mcp_router.router import Completed, Order
 from mcp_router.services import Services
-from mcp_router.signals.collect import CallerFacts
-from mcp_router.tools.tool import Arguments, CallResult, Id, Label, Result, Tool
-
-MAX_PROMPT = 400_000
-"""Characters of all messages together: about 100,000 tokens."""
-
-MAX_MESSAGES = 200
-MAX_TOOLS = 64
-
-
-class _Part(BaseModel):
-    """The base of the arguments' parts."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ToolCallPart(_Part):
-    """A tool call that an earlier answer asked for; `arguments` is an object."""
-
-    id: Annotated[str, Field(min_length=1, max_length=200)] = Field(
-        description="The id that the model gave the call."
-    )
-    name: Label = Field(description="The tool that it named.")
-    arguments: dict[str, JsonValue] = Field(default_factory=dict, description="What it passed.")
-
-
-class MessagePart(_Part):
-    """One turn of the conversation."""
-
-    role: Role = Field(description="Who speaks.")
-    content: Annotated[str, Field(max_length=MAX_PROMPT)] = Field(
-        default="", description="What was said."
-    )
-    tool_calls: list[ToolCallPart] = Field(
-        default_factory=list,
-        max_length=MAX_TOOLS,
-        description="For role assistant: the calls that it asked for.",
-    )
-    tool_call_id: Annotated[str, Field(max_length=200)] | None = Field(
-        default=None, description="For role tool: the id of the call that this answers."
-    )
-
-    @model_validator(mode="after")
-    def _answers_a_call(self) -> Self:
-        """Refuse a tool's answer to nothing."""
-        if (self.role is Role.TOOL) != (self.tool_call_id is not None):
-            raise ValueError("tool_call_id belongs to messages of role tool, and to all of them")
-
-        return self
-
-
-class ToolPart(_Part):
-    """A tool that the model may ask you to call; the router never calls it."""
-
-    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")] = Field(
-        description="What the model calls it by."
-    )
-    description: Annotated[str, Field(max_length=4_000)] = Field(
-        default="", description="What the model reads to choose it."
-    )
-    parameters: dict[str, JsonValue] = Field(
-        default={"type": "object"}, description="A JSON Schema."
-    )
-
-
-class RouteCompletionArguments(Arguments):
-    """One question as `input`, or a conversation as `messages`; never both."""
-
-    input: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)] | None = Field(
-        default=None, description="One question of a customer."
-    )
-    messages: list[MessagePart] = Field(
-        default_factory=list,
-        max_length=MAX_MESSAGES,
-        description="The conversation so far, oldest first.",
-    )
-    system: Annotated[str, Field(max_length=MAX_PROMPT)] | None = Field(
-        default=None, description="Instructions that go before everything else."
-    )
-    tools: list[ToolPart] = Field(
-        default_factory=list,
-        max_length=MAX_TOOLS,
-        description="Tools that the model may ask you to call.",
-    )
-    max_output_tokens: int = Field(
-        default=1024,
-        ge=1,
-        le=32_000,
-        description="The longest answer; the policy's rule may allow less.",
-    )
-    temperature: float | None = Field(
-        default=None, ge=0, le=2, description="Left out for models that take none."
-    )
-    policy: Annotated[str, Field(max_length=100)] | None = Field(
-        default=None, description="name or name@version; without it, the configured one."
-    )
-    run_id: Id | None = Field(
-        default=None, description="Your run: the model is told what this run has already done."
-    )
-    ticket_id: Id | None = Field(
-        default=None, description="The ticket that this is about, for the record."
-    )
-    subject: Label | None = Field(default=None, description="The ticket's subject, for matching.")
-    customer_tier: Label | None = Field(
-        default=None, description="Such as free, pro or vip; a rule may ask for it."
-    )
-    locale: Label | None = Field(default=None, description="A language tag, such as de-AT.")
-    channel: Label | None = Field(default=None, description="Such as email, chat or voice.")
-
-    @model_validator(mode="after")
-    def _one_prompt(self) -> Self:
-        """Refuse two prompts, none, and more than a model could read."""
-        if (self.input is None) == (not self.messages):
-            raise ValueError("give either input or messages")
-
-        if sum(len(one.content) for one in self.messages) > MAX_PROMPT:
-            raise ValueError(f"all messages together take at most {MAX_PROMPT} characters")
-
-        return self
-
-    def request(self) -> CompletionRequest:
-        """Return the request in the words of every provider."""
-        messages = [] if self.system is None else [Message(role=Role.SYSTEM, content=self.system)]
-
-        if self.input is not None:
-            messages.append(Message(role=Role.USER, content=self.input))
-
-        messages.extend(_message(part) for part in self.messages)
-        return CompletionRequest(
-            messages=tuple(messages),
-            tools=tuple(
-                ToolSpec(
-                    name=part.name,
-                    description=part.description,
-                    parameters_json=_json(part.parameters),
-                )
-                for part in self.tools
-            ),
-            max_output_tokens=self.max_output_tokens,
-            temperature=self.temperature,
-        )
+from mcp_router.tools.completion_arguments import RouteCompletionArguments
+from mcp_router.tools.tool import CallResult, Result, Tool
 
 
 class ToolCallResult(Result):
@@ -214,15 +68,13 @@ async def run(
     """Route the completion."""
     order = Order(
         request=arguments.request(),
-        facts=CallerFacts(
-            subject=arguments.subject,
-            customer_tier=arguments.customer_tier,
-            locale=arguments.locale,
-            channel=arguments.channel,
-        ),
+        facts=arguments.facts(),
         policy=arguments.policy,
         ticket_id=arguments.ticket_id,
     )
+    # A host's library may ask for progress on every call; only one that wants pieces gives up the
+    # models that could take over after the first of them.
+    call = call if arguments.stream else replace(call, emit=None)
     return _result(call, await services.router.complete(call, order))
 
 
@@ -250,11 +102,6 @@ def _result(call: Call, completed: Completed) -> RouteCompletionResult:
     )
 
 
-def _json(value: dict[str, JsonValue]) -> str:
-    """Return the host's own data as text, unchanged: it is carried, not compared."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _attempt(attempt: Attempt) -> AttemptResult:
     """Return one attempt as the host sees it."""
     return AttemptResult(
@@ -263,19 +110,6 @@ def _attempt(attempt: Attempt) -> AttemptResult:
         reason=attempt.reason,
         latency_ms=attempt.latency_ms,
         cost_usd=usd(attempt.cost_microusd),
-    )
-
-
-def _message(part: MessagePart) -> Message:
-    """Return one turn in the words of every provider."""
-    return Message(
-        role=part.role,
-        content=part.content,
-        tool_calls=tuple(
-            ToolCall(id=one.id, name=one.name, arguments_json=_json(one.arguments))
-            for one in part.tool_calls
-        ),
-        tool_call_id=part.tool_call_id,
     )
 
 

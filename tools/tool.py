@@ -93,6 +93,10 @@ class AnyTool(Protocol):
         """Return what it may do to a target."""
 
     @property
+    def read_only(self) -> bool:
+        """Return whether it changes nothing, the router's own books included."""
+
+    @property
     def strategies(self) -> Mapping[str, Strategy]:
         """Return how each kind of desk lets its writes be repeated safely; none for a reader."""
 
@@ -136,6 +140,7 @@ class Tool(Generic[A]):
     destructive: bool = False
     idempotent: bool = False
     open_world: bool = True
+    keeps_books: bool = False  # whether it changes what the router itself knows
 
     def __post_init__(self) -> None:
         """Refuse a tool that writes and says not how a lost answer is found out about.
@@ -145,6 +150,14 @@ class Tool(Generic[A]):
         """
         if self.effect is not Effect.READ and not self.strategies:
             raise MissingStrategy(f"The tool {self.name} writes and declares no strategy.")
+
+    @property
+    def read_only(self) -> bool:
+        """Return whether it changes nothing, the router's own books included.
+
+        The decision log does not count: every call leaves its record there.
+        """
+        return self.effect is Effect.READ and not self.keeps_books
 
     async def serve(self, services: Services, call: Call, arguments: Arguments) -> Result:
         """Run the tool with arguments of its own model."""

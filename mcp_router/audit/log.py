@@ -16,6 +16,7 @@ from mcp_router.domain.budget import Balance
 from mcp_router.domain.call import Call
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
+from mcp_router.domain.learning import OutcomeReport
 from mcp_router.domain.record import ModelAnswer, Record, StoredRecord
 from mcp_router.errors import RouterError, StorageUnavailable, UnknownDecision, public_error
 
@@ -53,6 +54,7 @@ class Draft:
         self.answer: ModelAnswer | None = None
         self.action_id: str | None = None
         self.ticket_id: str | None = None
+        self.report: OutcomeReport | None = None
         self.cost_microusd = 0
         self.cache: CacheUse | None = None
         self.budgets: tuple[Balance, ...] = ()
@@ -103,6 +105,7 @@ class Draft:
             answer=self.answer,
             action_id=self.action_id,
             error_code=self.error_code,
+            report=self.report,
             cache=self.cache,
             budgets=self.budgets,
             confidence=self.confidence,

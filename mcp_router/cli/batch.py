@@ -29,8 +29,9 @@ from mcp_router.errors import (
 )
 from mcp_router.router import Completed, Order
 from mcp_router.signals.collect import CallerFacts
+from mcp_router.tools.completion_arguments import RouteCompletionArguments
 from mcp_router.tools.refusals import parse
-from mcp_router.tools.route_completion import TOOL, RouteCompletionArguments
+from mcp_router.tools.route_completion import TOOL
 
 CLIENT = "mcp-router route"
 INTERRUPTED = "interrupted"

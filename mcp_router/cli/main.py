@@ -9,6 +9,12 @@ from mcp_router.cli.common import CodedGroup
 from mcp_router.cli.demo import demo
 from mcp_router.cli.doctor import doctor
 from mcp_router.cli.policy import policy
+from mcp_router.cli.policy_life import (
+    policy_promote,
+    policy_rollback,
+    policy_rollout,
+    policy_status,
+)
 from mcp_router.cli.policy_study import policy_diff, policy_replay, policy_test
 from mcp_router.cli.route import route
 from mcp_router.cli.serve import serve
@@ -31,5 +37,9 @@ main.add_command(policy)
 policy.add_command(policy_test)
 policy.add_command(policy_diff)
 policy.add_command(policy_replay)
+policy.add_command(policy_rollout)
+policy.add_command(policy_promote)
+policy.add_command(policy_rollback)
+policy.add_command(policy_status)
 main.add_command(actions)
 main.add_command(audit)

@@ -80,6 +80,16 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeReport:
+    """What a host tells of a decision afterwards; what it does not know is None."""
+
+    decision_id: str
+    resolved: bool | None = None
+    reopened: bool | None = None
+    csat: int | None = None  # the customer's rating, from 1 to 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
     """What is known of a target for one intent of a policy."""
 

@@ -18,7 +18,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyCase:
-    """One case; with `text` the intent is matched from it, else `given` says it."""
+    """One case; what `given` does not say is read from `text`, where there is one.
+
+    With a text the intent is always the one that is found in it.
+    """
 
     name: str
     given: Signals

@@ -6,6 +6,7 @@ from mcp_router.domain.attempt import Attempt
 from mcp_router.domain.budget import Balance
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
+from mcp_router.domain.learning import OutcomeReport
 from mcp_router.domain.rollout import PolicyEvent
 
 
@@ -52,6 +53,7 @@ class Record:
     advice: Advice | None = None
     escalation: str | None = None  # why a person has to take over
     event: PolicyEvent | None = None  # a change of a policy, which is no call
+    report: OutcomeReport | None = None  # what the host told of an earlier decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

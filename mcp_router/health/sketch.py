@@ -7,6 +7,7 @@ The buckets grow by a constant factor from 1 ms to 120 s, so that a quantile is 
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 
 RELATIVE_ERROR = 0.05
 """How far a quantile may be from the value of that rank; holds from 1 ms to `HIGHEST_MS`."""
@@ -64,21 +65,14 @@ def quantile(sketch: Sketch, share: float) -> float | None:
 
     It is within `RELATIVE_ERROR` of the value whose rank is the first to reach that share.
     """
-    total = sketch.total
+    up_to = list(accumulate(sketch.counts))
+    total = up_to[-1]
 
     if not total:
         return None
 
-    rank = max(1, math.ceil(share * total))
-    seen = 0
-
-    for place, count in enumerate(sketch.counts):
-        seen += count
-
-        if seen >= rank:
-            return min(_MIDDLES[place], float(HIGHEST_MS))
-
-    return float(HIGHEST_MS)  # only by a rounding of `share * total`
+    rank = min(max(1, math.ceil(share * total)), total)
+    return min(_MIDDLES[bisect_left(up_to, rank)], float(HIGHEST_MS))
 
 
 def write_sketch(sketch: Sketch) -> str:

@@ -44,12 +44,12 @@ class EstimateStore(Protocol):
 class Estimates:
     """Answers from memory; `refresh` brings in what the other replicas have learned."""
 
-    def __init__(self, store: EstimateStore, clock: Clock) -> None:
+    def __init__(self, store: EstimateStore, clock: Clock, *, most_owed: int = MOST_OWED) -> None:
         """Know nothing until the first `refresh`; `clock` dates what is counted."""
         self._store = store
         self._clock = clock
         self._known: _Known = {}
-        self._owed: deque[Lesson] = deque(maxlen=MOST_OWED)
+        self._owed: deque[Lesson] = deque(maxlen=most_owed)
         self._refreshing = anyio.Lock()
 
     def of(self, policy: str, intent: str | None) -> Mapping[str, Estimate]:

@@ -11,11 +11,9 @@ as shares from 0 to 1. So an answer that a customer may see is worth 0.6 at leas
 they may not 0.4 at most. A target that was asked several times in one call is worth the average.
 """
 
-from dataclasses import dataclass
-
 from mcp_router.domain.attempt import Attempt, Purpose, Reason
 from mcp_router.domain.decision import ChainLimits, Decision
-from mcp_router.domain.learning import Lesson, LessonKind
+from mcp_router.domain.learning import Lesson, LessonKind, OutcomeReport
 from mcp_router.domain.record import Record
 
 CHECKS, SPEED, THRIFT = 0.6, 0.2, 0.2
@@ -35,15 +33,6 @@ _SILENT = frozenset(
     }
 )
 _ANSWERED = frozenset({Reason.OK, Reason.CHECKS_FAILED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a host tells of a decision afterwards; what it does not know is None."""
-
-    resolved: bool | None = None
-    reopened: bool | None = None
-    csat: int | None = None  # from 1 to 5
 
 
 def reward(attempt: Attempt, limits: ChainLimits) -> float:
@@ -92,7 +81,7 @@ def lessons_of(record: Record) -> tuple[Lesson, ...]:
     )
 
 
-def lessons_from(record: Record, report: Report) -> tuple[Lesson, ...]:
+def lessons_from(record: Record, report: OutcomeReport) -> tuple[Lesson, ...]:
     """Return what a host's report teaches about the target that served the customer.
 
     `resolved` and `reopened` are worth all or nothing, a rating from 1 to 5 its share; each of

@@ -13,7 +13,7 @@ statistics and safe anytime-valid inference", 2023). Exact for any number of cal
 `cost` compares means. Each arm has the asymptotic confidence sequence of Waudby-Smith et al.,
 "Time-uniform central limit theory and asymptotic confidence sequences" (Annals of Statistics 52,
 2024, theorem 2.2), and the guard is broken when they no longer touch. Being asymptotic, it says
-nothing before `LEAST_CALLS` of each arm.
+nothing before `LEAST_COSTS` calls of each arm.
 """
 
 import math
@@ -29,7 +29,10 @@ ALPHA = 0.01
 SLOW_SHARE = 0.05
 """How many calls may be slower than a bound on p95, by its meaning."""
 
-LEAST_CALLS = 200
+LEAST_CALLS = 10
+"""How many calls of the candidate any guard needs: one bad moment is not yet the policy's."""
+
+LEAST_COSTS = 200
 """How many calls of each arm a comparison of costs needs."""
 
 _ALTERNATIVES = 24
@@ -47,6 +50,9 @@ class Breach:
 
 def breach(guards: tuple[Guard, ...], stable: ArmTally, candidate: ArmTally) -> Breach | None:
     """Return the first guard that the candidate has broken with enough evidence, or None."""
+    if candidate.calls < LEAST_CALLS:
+        return None
+
     for guard in guards:
         told = _evidence(guard, stable, candidate, ALPHA / len(guards))
 
@@ -101,7 +107,7 @@ def _evidence(guard: Guard, stable: ArmTally, candidate: ArmTally, alpha: float)
 
 def _cost_evidence(guard: Guard, stable: ArmTally, candidate: ArmTally, alpha: float) -> str | None:
     """Return what proves the candidate too expensive, half of `alpha` for each arm's mean."""
-    if min(stable.calls, candidate.calls) < LEAST_CALLS:
+    if min(stable.calls, candidate.calls) < LEAST_COSTS:
         return None
 
     before, now = _mean(stable), _mean(candidate)

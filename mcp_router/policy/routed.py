@@ -19,5 +19,5 @@ WRITING_TOOLS = frozenset(
 )
 """Tools that change something at a desk: such a call never moves to another target."""
 
-OWN_TOOLS = frozenset({"explain_decision", "get_action"})
-"""Tools that read the router's own records and are sent nowhere."""
+OWN_TOOLS = frozenset({"explain_decision", "get_action", "report_outcome"})
+"""Tools that are about the router's own records and are sent nowhere."""

@@ -165,6 +165,9 @@ def _body(request: CompletionRequest) -> JsonObject:
     if request.tools:
         body["tools"] = [{"functionDeclarations": [_tool(tool) for tool in request.tools]}]
 
+        if request.tools_required:
+            body["toolConfig"] = {"functionCallingConfig": {"mode": "ANY"}}
+
     return body
 
 

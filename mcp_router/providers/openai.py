@@ -135,6 +135,9 @@ def _body(model: ModelTarget, request: CompletionRequest) -> dict[str, JsonValue
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
 
+        if request.tools_required:
+            body["tool_choice"] = "required"
+
     return body
 
 

@@ -20,7 +20,6 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_router.app import App
-from mcp_router.domain.effect import Effect
 from mcp_router.errors import AddressInUse, StorageUnavailable, UnsafeBind
 from mcp_router.serve.auth import RequireToken, StaticTokens
 from mcp_router.serve.mcp import RouterServer, build_server
@@ -88,7 +87,7 @@ def _streamable(
     sessions = [server.session_manager]
     live = server.streamable_http_app(stateless_http=True, host=host)
     sessions.append(server.session_manager)
-    reading = [tool.name for tool in REGISTRY if tool.effect is Effect.READ]
+    reading = [tool.name for tool in REGISTRY if tool.read_only]
     (told,) = live.routes
     assert isinstance(told, Route)
     wrap = partial(StreamedOnDemand, streamed=told.app, tools=reading)

@@ -21,7 +21,6 @@ from mcp_router import __version__
 from mcp_router.app import App
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Caller, trusted_caller
-from mcp_router.domain.effect import Effect
 from mcp_router.serve.auth import caller_of
 from mcp_router.serve.door import CALL_META, KEY_META, RUN_META, Door
 from mcp_router.serve.progress import emitter
@@ -135,7 +134,7 @@ def _routed(tool: AnyTool, door: Door) -> RoutedTool:
         context_kwarg=None,
         annotations=ToolAnnotations(
             title=tool.title,
-            read_only_hint=tool.effect is Effect.READ,
+            read_only_hint=tool.read_only,
             destructive_hint=tool.destructive,
             idempotent_hint=tool.idempotent,
             open_world_hint=tool.open_world,

@@ -49,6 +49,14 @@ class _Feature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """The intent of a text, and how many different ones its sentences name."""
+
+    intent: Intent
+    named: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntentIndex:
     """The example phrases of a policy's intents, ready to be compared with a text.
 
@@ -95,12 +103,25 @@ class IntentIndex:
         a few phrases, which cannot know that "please" says nothing. Equals go to the intent that
         is listed first.
         """
+        return self.matched(text).intent
+
+    def matched(self, text: str) -> Matched:
+        """Return the intent as `match` does, and how many its sentences name if read alone."""
         if not self.names:
-            return NO_INTENT
+            return Matched(intent=NO_INTENT, named=0)
 
         found = [self._similarities(words) for words in passages(text)]
-        similarities = [max(column) for column in zip(*found, strict=True)]
-        best = max(range(len(similarities)), key=similarities.__getitem__)
+        intent = self._named([max(column) for column in zip(*found, strict=True)])
+
+        if len(found) == 1:
+            return Matched(intent=intent, named=int(intent.name is not None))
+
+        alone = {self._named(one).name for one in found[1:]}
+        return Matched(intent=intent, named=len(alone - {None}))
+
+    def _named(self, similarities: list[float]) -> Intent:
+        """Return the intent of the greatest similarity, or `NO_INTENT` if it is not likely."""
+        best = similarities.index(max(similarities))
         runner_up = max(similarities[:best] + similarities[best + 1 :], default=similarities[best])
         confidence = _confidence(similarities[best], runner_up)
 

@@ -14,6 +14,7 @@ COST = "mcp_router_cost_usd_total"
 LATENCY = "mcp_router_call_latency_seconds"
 UNDECIDED = "mcp_router_actions_undecided"
 RECONCILED = "mcp_router_actions_reconciled_total"
+BREAKER_OPEN = "mcp_router_breaker_open"
 
 HELP = {
     CALLS: ("counter", "Calls by tool and outcome."),
@@ -22,6 +23,7 @@ HELP = {
     LATENCY: ("histogram", "Time from a call's arrival to its record, by tool."),
     UNDECIDED: ("gauge", "Actions that are not decided now, by target and state."),
     RECONCILED: ("counter", "Actions looked at in the background, by target and new state."),
+    BREAKER_OPEN: ("gauge", "1 while a target is left alone because it failed, by target."),
 }
 
 BUCKETS_S = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, math.inf)
@@ -63,6 +65,7 @@ class Metrics:
         self._micro: Counter[_Labels] = Counter()
         self._latency: dict[str, _Latency] = {}
         self._undecided: dict[_Labels, int] = {}
+        self._breakers: dict[_Labels, int] = {}
         self._lock = threading.Lock()
 
     def observe(self, record: Record) -> None:
@@ -95,6 +98,11 @@ class Metrics:
             for target, state, number in counts:
                 self._undecided[("target", target), ("state", state)] = number
 
+    def breaker(self, target: str, *, is_open: bool) -> None:
+        """Show whether a target is left alone now."""
+        with self._lock:
+            self._breakers[(("target", target),)] = int(is_open)
+
     def text(self) -> str:
         """Return everything in Prometheus' text format, version 0.0.4."""
         with self._lock:
@@ -102,6 +110,7 @@ class Metrics:
                 [
                     *((name, labels, str(value)) for (name, labels), value in self._values.items()),
                     *((UNDECIDED, *one) for one in _numbers(self._undecided)),
+                    *((BREAKER_OPEN, *one) for one in _numbers(self._breakers)),
                     *(
                         (COST, labels, f"{value / 1e6:.6f}")
                         for labels, value in self._micro.items()

@@ -59,7 +59,7 @@ def test_everything_in_order_is_told_part_by_part(place: Place, sandbox: Sandbox
     assert found == {
         "settings": ("ok", f"{place.file} is complete", ""),
         "storage": ("ok", f"the SQLite file {place.database} can be written", ""),
-        "policy support": ("ok", "support@1 loads: 26 intents, 17 rules", ""),
+        "policy support": ("ok", "support@2 loads: 27 intents, 21 rules", ""),
         "pool cost": (
             "ok",
             "gpt-5-nano, gemini-2.5-flash-lite and claude-haiku-4.5 can serve it",
@@ -67,10 +67,10 @@ def test_everything_in_order_is_told_part_by_part(place: Place, sandbox: Sandbox
         ),
         "pool balanced": (
             "ok",
-            "gpt-5-mini, gemini-2.5-flash and claude-sonnet-4.5 can serve it",
+            "gemini-2.5-flash, gpt-5-mini and claude-sonnet-4.5 can serve it",
             "",
         ),
-        "pool quality": ("ok", "claude-opus-4.5, gpt-5.1 and gemini-2.5-pro can serve it", ""),
+        "pool quality": ("ok", "gpt-5.1, claude-opus-4.5 and gemini-2.5-pro can serve it", ""),
         "pool helpdesk": ("ok", "zendesk can serve it", ""),
         "pool crm": ("ok", "salesforce can serve it", ""),
         "prices": ("ok", found["prices"][1], ""),
@@ -293,12 +293,12 @@ def test_a_pool_that_nobody_serves_fails_and_one_that_some_serve_does_not(place:
     )
     assert found["pool quality"] == (
         "failed",
-        "support@1 lists claude-opus-4.5, gpt-5.1 and gemini-2.5-pro, and none is configured",
+        "support@2 lists gpt-5.1, claude-opus-4.5 and gemini-2.5-pro, and none is configured",
         "Add one of them under `models` in router.yaml, or use a policy that lists yours.",
     )
     assert found["pool crm"] == (
         "note",
-        "support@1 lists salesforce, and none is configured",
+        "support@2 lists salesforce, and none is configured",
         "Add one of them under `desks` in router.yaml to use its tools.",
     )
 

@@ -96,6 +96,7 @@ def test_names_files_and_folders_can_be_mixed(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [
         *mistakes(str(draft)),
         "support@1: ok",
+        "support@2: ok",
         "support@1: ok",
         "shop@2: ok",
         f"{draft}: rejected, 2 problems",
@@ -110,7 +111,7 @@ def test_without_settings_the_packaged_policies_are_checked(
 
     result = run("policy", "check")
 
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "support@1: ok\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "support@1: ok\nsupport@2: ok\n", "")
 
 
 def test_a_bare_word_may_be_a_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,7 @@ def test_a_bare_word_may_be_a_folder_here(tmp_path: Path, monkeypatch: pytest.Mo
     ("document", "code", "message"),
     [
         ("nope", 2, "unknown_policy: There is no policy of that name; the policies are: support."),
-        ("support@9", 2, "unknown_policy: support has no such version; it has: 1."),
+        ("support@9", 2, "unknown_policy: support has no such version; it has: 1, 2."),
         ("{folder}/no.yaml", 1, "file_unusable: {folder}/no.yaml cannot be read: No such file"),
         ("{folder}", 1, "file_unusable: {folder} holds no policy."),
     ],
@@ -220,8 +221,12 @@ def test_programs_get_the_whole_policy(tmp_path: Path) -> None:
 
     assert (policy["name"], policy["version"]) == ("shop", 2)
     assert policy["intents"] == [
-        {"name": "returns", "examples": ["can I return this", "how do I send it back"]},
-        {"name": "dispute", "examples": ["I want my money back"]},
+        {
+            "name": "returns",
+            "examples": ["can I return this", "how do I send it back"],
+            "account_specific": False,
+        },
+        {"name": "dispute", "examples": ["I want my money back"], "account_specific": False},
     ]
     assert json.dumps(policy["rules"]).count('"id"') == 6
 

@@ -70,9 +70,9 @@ def test_questions_go_where_the_policy_says_and_are_summed_up(place: Place, tmp_
         {"intent": "password_reset", "figures": figures(2, 3e-05, 0.015)},
         {"intent": "update_details", "figures": figures(1, 1.1e-05, 0.011)},
     ]
-    dispute = figures(1, 0.003425, 3.425)
+    dispute = figures(1, 0.001363, 1.363)
     assert steady(report) == {
-        "figures": figures(4, 0.003466, 0.8665),
+        "figures": figures(4, 0.001404, 0.351),
         "pools": [
             {"pool": "cost", "figures": figures(3, 4.1e-05, 0.013667), "intents": cost},
             {
@@ -117,8 +117,8 @@ def test_each_question_is_a_call_with_its_record(place: Place, tmp_path: Path) -
             "line": 3,
             "intent": "refund_dispute",
             "pool": "quality",
-            "model": "claude-opus-4.5",
-            "cost_usd": 0.003425,
+            "model": "gpt-5.1",
+            "cost_usd": 0.001363,
             "error": None,
         },
     ]

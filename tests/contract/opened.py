@@ -11,21 +11,24 @@ from mcp_router.budget.budgets import BudgetStore
 from mcp_router.domain.action import (
     Action,
 )
+from mcp_router.health.store import HealthStore
 from mcp_router.learning.estimates import EstimateStore
 from mcp_router.ledger.ledger import ActionStore
-from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.rollout.store import StageStore
+from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.storage.sqlite.alerts import AlertTable
 from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.sqlite.estimates import EstimateTable
+from mcp_router.storage.sqlite.health import HealthTable
 from mcp_router.storage.sqlite.stages import StageTable
 from mcp_router.storage.store import open_store
 from mcp_router.testing.alerts import MemoryAlerts
 from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.estimates import MemoryEstimates
+from mcp_router.testing.health import MemoryHealth
 from mcp_router.testing.inline_database import InlineDatabase
 from mcp_router.testing.stages import MemoryStages
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
@@ -42,6 +45,7 @@ class Opened:
     records: RecordStore
     budgets: BudgetStore
     estimates: EstimateStore
+    health: HealthStore
     stages: StageStore
     alerts: AlertStore
     advance: Callable[[float], None]
@@ -49,12 +53,14 @@ class Opened:
 
 @asynccontextmanager
 async def memory(folder: Path) -> AsyncIterator[Opened]:
-    clock, records = ManualClock(), MemoryRecords()
+    clock = ManualClock()
+    records = MemoryRecords()
     yield Opened(
         actions=MemoryActions(clock),
         records=records,
         budgets=MemoryBudgets(clock),
         estimates=MemoryEstimates(),
+        health=MemoryHealth(),
         stages=MemoryStages(records),
         alerts=MemoryAlerts(clock, records),
         advance=clock.advance,
@@ -82,6 +88,7 @@ def _tables(database: Database) -> Opened:
         records=DecisionTable(database),
         budgets=BudgetTable(database, host),
         estimates=EstimateTable(database),
+        health=HealthTable(database),
         stages=StageTable(database),
         alerts=AlertTable(database, host),
         advance=host.advance,
@@ -99,6 +106,7 @@ async def postgres(folder: Path) -> AsyncIterator[Opened]:
         records=store.decisions,
         budgets=store.budgets,
         estimates=store.estimates,
+        health=store.health,
         stages=store.stages,
         alerts=store.alerts,
         advance=clock.advance,

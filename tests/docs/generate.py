@@ -66,7 +66,7 @@ def tools() -> str:
                 f"[`{tool.name}`](#{tool.name})",
                 EFFECTS[tool.effect],
                 f"`{tool.scope}`",
-                _yes(tool.effect is Effect.READ),
+                _yes(tool.read_only),
                 _yes(tool.destructive),
                 _yes(tool.idempotent),
                 _yes(tool.open_world),

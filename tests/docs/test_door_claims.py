@@ -137,7 +137,7 @@ async def test_metrics_carry_the_labels_of_the_page(sandbox: Sandbox, tmp_path: 
         counted = (await http.get("/metrics")).text
 
     assert 'mcp_router_calls_total{tool="route_completion",outcome="ok"} 1' in counted
-    assert 'mcp_router_attempts_total{target="gpt-5-mini",reason="ok"} 1' in counted
+    assert 'mcp_router_attempts_total{target="gemini-2.5-flash",reason="ok"} 1' in counted
     assert all(f"# TYPE {name} " in counted for name in HELP)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_router.domain.money import format_usd, microusd, usd
+from mcp_router.domain.money import format_usd, microusd, short_usd, usd
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,19 @@ def test_micro_dollars_survive_as_dollars(micro: int) -> None:
 )
 def test_dollars_are_shown_with_six_decimals(micro: int, text: str) -> None:
     assert format_usd(micro) == text
+
+
+@pytest.mark.parametrize(
+    ("micro", "text"),
+    [
+        (0, "$0.00"),
+        (1, "$0.000001"),
+        (4_000, "$0.004"),
+        (500_000, "$0.50"),
+        (1_000_000, "$1.00"),
+        (1_230_000_000, "$1230.00"),
+        (-20_000, "-$0.02"),
+    ],
+)
+def test_dollars_are_told_with_no_more_decimals_than_they_need(micro: int, text: str) -> None:
+    assert short_usd(micro) == text

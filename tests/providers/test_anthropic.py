@@ -183,6 +183,19 @@ def test_temperature_stops_at_the_vendor_s_highest(asked: float, expected: float
     assert body["temperature"] == expected
 
 
+def test_a_call_of_a_tool_may_be_required() -> None:
+    plain = encode(CLAUDE, ROUND_TRIP, KEY)
+    required = encode(CLAUDE, replace(ROUND_TRIP, tools_required=True), KEY)
+    body = sent(plain)
+    assert isinstance(body, dict)
+
+    assert sent(required) == {**body, "tool_choice": {"type": "any"}}
+
+
+def test_no_call_is_required_where_there_is_no_tool() -> None:
+    assert encode(CLAUDE, replace(ASK, tools_required=True), KEY) == encode(CLAUDE, ASK, KEY)
+
+
 @pytest.mark.parametrize(
     ("name", "takes"),
     [

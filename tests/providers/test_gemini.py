@@ -295,6 +295,19 @@ def test_any_other_answer_is_garbled(body: bytes) -> None:
     assert caught.value.status == 200
 
 
+def test_a_call_of_a_tool_may_be_required() -> None:
+    plain = encode(FLASH, ROUND_TRIP, KEY)
+    required = encode(FLASH, replace(ROUND_TRIP, tools_required=True), KEY)
+    body = sent(plain)
+    assert isinstance(body, dict)
+
+    assert sent(required) == {**body, "toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}
+
+
+def test_no_call_is_required_where_there_is_no_tool() -> None:
+    assert encode(FLASH, replace(ASK, tools_required=True), KEY) == encode(FLASH, ASK, KEY)
+
+
 def test_no_answer_ever_breaks_the_decoder() -> None:
     reasons = []
 

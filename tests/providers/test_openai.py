@@ -112,6 +112,19 @@ def test_a_conversation_with_tools_is_written_whole() -> None:
     }
 
 
+def test_a_call_of_a_tool_may_be_required() -> None:
+    plain = encode(GPT, ROUND_TRIP, KEY)
+    required = encode(GPT, replace(ROUND_TRIP, tools_required=True), KEY)
+    body = sent(plain)
+    assert isinstance(body, dict)
+
+    assert sent(required) == {**body, "tool_choice": "required"}
+
+
+def test_no_call_is_required_where_there_is_no_tool() -> None:
+    assert encode(GPT, replace(ASK, tools_required=True), KEY) == encode(GPT, ASK, KEY)
+
+
 @pytest.mark.parametrize(
     ("name", "takes"),
     [

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from mcp_router.domain.completion import (
@@ -115,6 +117,16 @@ def test_tool_is_called_when_the_customer_asks_for_it(question: str, tool: str |
     assert next((call.name for call in completion.tool_calls), None) == tool
     assert completion.finish_reason is (FinishReason.TOOL_CALLS if tool else FinishReason.STOP)
     assert bool(completion.text) is (tool is None)
+
+
+def test_a_host_that_requires_a_call_gets_one_whatever_was_said() -> None:
+    request = ask(user("Bonjour"), tools=(LOOKUP, REPLY))
+
+    assert think(request, SMALL).tool_calls == ()
+    assert [one.name for one in think(replace(request, tools_required=True), SMALL).tool_calls] == [
+        "lookup_ticket"
+    ]
+    assert think(replace(ask(user("Bonjour")), tools_required=True), SMALL).tool_calls == ()
 
 
 def test_tool_call_carries_arguments_and_counts_as_output() -> None:

@@ -1,4 +1,4 @@
-"""Every door leads to the same thirteen tools, and each of them does its job."""
+"""Every door leads to the same fourteen tools, and each of them does its job."""
 
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tests.serve.doors import DOORS, host
 HINTS = {
     "route_completion": (True, False, False, True),
     "explain_decision": (True, False, True, False),
+    "report_outcome": (False, False, True, False),
     "lookup_ticket": (True, False, True, True),
     "search_tickets": (True, False, True, True),
     "create_ticket": (False, False, False, True),
@@ -88,6 +89,11 @@ async def test_a_copilot_does_its_whole_job_through_each_door(
             "explain_decision",
             {"decision_id": str(told["route_completion"]["decision_id"])},
         )
+        told["report_outcome"] = await call(
+            client,
+            "report_outcome",
+            {"decision_id": str(told["route_completion"]["decision_id"]), "resolved": True},
+        )
         told["get_action"] = await call(
             client, "get_action", {"action_id": str(told["create_ticket"]["action_id"])}
         )
@@ -125,6 +131,7 @@ async def test_a_copilot_does_its_whole_job_through_each_door(
     assert [(record.tool, record.outcome) for record in place.records()] == [
         *((name, str(told[name].get("outcome", "ok"))) for name, _ in plan),
         ("explain_decision", "ok"),
+        ("report_outcome", "ok"),
         ("get_action", "ok"),
     ]
     transport = {"memory": "stdio", "memory-legacy": "stdio", "stdio": "stdio"}.get(door, "http")
@@ -148,7 +155,8 @@ async def test_the_schemas_of_all_tools_are_valid_and_say_all_that_is_refused(
         assert tool.input_schema["additionalProperties"] is False
         assert tool.description is not None
         assert len(tool.description) > 80
-        read_only = hints(tool)[0]
+        read_only, *_, open_world = hints(tool)
+        writes = open_world and not read_only  # to a desk, not just in the router's own books
         keys = {"idempotency_key", "dry_run", "run_id"}
         offered = keys & set(tool.input_schema["properties"])
-        assert offered == (keys if not read_only else offered - {"idempotency_key", "dry_run"})
+        assert offered == (keys if writes else offered - {"idempotency_key", "dry_run"})

@@ -19,7 +19,8 @@ from mcp_router.serve.http import asgi
 from mcp_router.serve.mcp import build_server
 from mcp_router.serve.progress import StreamedOnDemand, emitter
 from mcp_router.services import Services
-from mcp_router.tools.route_completion import TOOL, RouteCompletionArguments
+from mcp_router.tools.completion_arguments import RouteCompletionArguments
+from mcp_router.tools.route_completion import TOOL
 from mcp_router.tools.tool import Result
 from tests.end_to_end.harness import LEGACY, MODERN, opened, reply_of, settle, until
 from tests.served import served

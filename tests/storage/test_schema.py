@@ -23,7 +23,10 @@ MIGRATIONS = [
     "m002_actions",
     "m003_nothing_is_replaced",
     "m004_the_ledger_recovers",
+    "m005_budgets",
+    "m006_estimates",
     "m007_health",
+    "m008_stages",
 ]
 FORMER_COLUMNS = (
     "tenant, key, action_id, principal, tool, target, strategy, fingerprint, arguments, state, "

@@ -7,6 +7,7 @@ from mcp_router.domain.action import ActionState
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.telemetry.metrics import (
     ATTEMPTS,
+    BREAKER_OPEN,
     BUCKETS_S,
     CALLS,
     RECONCILED,
@@ -43,6 +44,9 @@ def test_nothing_counted_is_headings_alone() -> None:
         "# HELP mcp_router_actions_reconciled_total Actions looked at in the background, by target "
         "and new state.\n"
         "# TYPE mcp_router_actions_reconciled_total counter\n"
+        "# HELP mcp_router_breaker_open 1 while a target is left alone because it failed, by "
+        "target.\n"
+        "# TYPE mcp_router_breaker_open gauge\n"
     )
 
 
@@ -169,3 +173,12 @@ def test_every_record_is_counted_once_whichever_thread_tells_of_it() -> None:
 
     assert 'mcp_router_calls_total{tool="lookup_ticket",outcome="ok"} 800\n' in metrics.text()
     assert len(BUCKETS_S) == metrics.text().count("_bucket{")
+
+
+def test_a_breaker_shows_until_it_closes_and_as_closed_from_then_on() -> None:
+    metrics = Metrics()
+    metrics.breaker("haiku", is_open=True)
+    assert f'{BREAKER_OPEN}{{target="haiku"}} 1\n' in metrics.text()
+
+    metrics.breaker("haiku", is_open=False)
+    assert f'{BREAKER_OPEN}{{target="haiku"}} 0\n' in metrics.text()

@@ -259,6 +259,7 @@ def _ask(body: _Request, model: SandboxModel, raw: bytes) -> Ask | Problem:
             tools=() if chosen == "none" else tools,
             max_output_tokens=body.max_tokens,
             temperature=body.temperature,
+            tools_required=chosen == "any",
         ),
         body=json.loads(raw),
         streamed=body.stream,

@@ -38,13 +38,17 @@ _MOST_RESULT_FIELDS = 8
 
 
 def think(request: CompletionRequest, model: SandboxModel) -> Completion:
-    """Return the answer of `model`: a tool call if the customer asks for one, else text.
+    """Return the answer of `model`: a tool call if customer or host ask for one, else text.
 
     Tool calls carry ids that count from `call_1`; the caller replaces them by its provider's.
     """
     last = request.messages[-1]
     said = _last_said(request.messages)
     tool = _wanted_tool(request.tools, said) if last.role is not Role.TOOL else None
+
+    if tool is None and request.tools_required:
+        tool = next(iter(request.tools), None)
+
     calls: tuple[ToolCall, ...] = ()
     text = ""
     reason = FinishReason.STOP

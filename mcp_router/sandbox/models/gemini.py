@@ -248,15 +248,16 @@ def _ask(body: _Request, model: SandboxModel, raw: bytes, *, streamed: bool) -> 
         )
         return Problem(status=400, message=text, kind=_INVALID)
 
-    offered = body.tool_config.function_calling_config.mode != "NONE"
+    mode = body.tool_config.function_calling_config.mode
     declared = [one for tool in body.tools for one in tool.function_declarations]
     return Ask(
         model=model,
         request=CompletionRequest(
             messages=tuple(messages),
-            tools=tuple(map(_tool, declared)) if offered else (),
+            tools=tuple(map(_tool, declared)) if mode != "NONE" else (),
             max_output_tokens=body.generation_config.max_output_tokens,
             temperature=body.generation_config.temperature,
+            tools_required=mode == "ANY",
         ),
         body=json.loads(raw),
         streamed=streamed,

@@ -323,6 +323,7 @@ def _ask(body: _Request, model: SandboxModel, raw: bytes) -> Ask | Problem:
             tools=tools,
             max_output_tokens=body.max_completion_tokens or 16_384,
             temperature=body.temperature,
+            tools_required=body.tool_choice == "required",
         ),
         body=json.loads(raw),
         streamed=body.stream is True,

@@ -1,0 +1,146 @@
+"""Personal data is found by its form, and what only looks like it is left alone."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcp_router.domain.signals import PII_KINDS
+from mcp_router.signals.pii import pii_kinds
+from tests.signals.customers import questions
+
+# All made up, or the examples of the standards themselves.
+FOUND = [
+    ("card", "my card 4111 1111 1111 1111 was declined"),
+    ("card", "4111111111111111"),
+    ("card", "amex 3782-822463-10005"),
+    ("card", "5500.0000.0000.0004"),
+    ("card", "6011 0009 9013 9424, exp 12/27"),
+    ("card", "cvv: 123"),
+    ("iban", "DE89 3704 0044 0532 0130 00"),
+    ("iban", "iban is GB29NWBK60161331926819."),
+    ("iban", "de89370400440532013000 please"),
+    ("iban", "FR14 2004 1010 0505 0001 3M02 606"),
+    ("iban", "NL91 ABNA 0417 1643 00 thanks"),
+    ("email", "a.b+c@example.co.uk"),
+    ("email", "write to <o'neil@example.org>."),
+    ("email", "john (at) example (dot) com"),
+    ("email", "müller@exämple.de"),
+    ("email", "me @ example.com"),
+    ("ssn", "SSN 078-05-1120"),
+    ("ssn", "my social security number is 078051120"),
+    ("ssn", "123 45 6789"),
+    ("ssn", "NI number AB 12 34 56 C"),
+    ("ssn", "AB123456C"),
+    ("ip_address", "from 203.0.113.7 at noon"),
+    ("ip_address", "2001:db8::8a2e:370:7334"),
+    ("ip_address", "login from IP 10.1.2.3."),
+    ("phone", "+44 20 7946 0958"),
+    ("phone", "call me at 555-867-5309"),
+    ("phone", "(415) 555-2671"),
+    ("phone", "415.555.2671"),
+    ("phone", "+14155552671"),
+    ("phone", "020 7946 0958"),
+    ("phone", "my number is 07700 900123"),
+    ("phone", "Tel: 0664/1234567"),
+    ("phone", "+49 (0)30 901820"),
+    ("phone", "phone 4155552671"),
+    ("phone", "reach me on 07700900123"),
+    ("phone", "001-415-555-2671"),
+    ("phone", "+43 1 5870 320"),
+    ("phone", "(020) 7946-0958"),
+    ("phone", "415-555-2671 x123"),
+    ("date_of_birth", "born on 12/03/1984"),
+    ("date_of_birth", "DOB: 1984-03-12"),
+    ("date_of_birth", "my date of birth is 12 March 1984"),
+    ("date_of_birth", "my birthday is March 3rd, 1990"),
+    ("passport", "passport number X1234567"),
+    ("passport", "Passport No. 123456789"),
+    ("passport", "my passport is C01X00T47"),
+    ("secret", "sk-proj-abcdefgh1jklmnopqrstuvwx"),
+    ("secret", "my password is hunter2"),
+    ("secret", "password: S3cret!x"),
+    ("secret", "pin is 4821"),
+    ("secret", "AKIAIOSFODNN7EXAMPLE"),
+    ("secret", "api_key=abcd1234efgh"),
+    ("secret", "postgres://u:pw@host/db"),
+    ("secret", "-----BEGIN RSA PRIVATE KEY-----"),
+    ("secret", "ghp_" + "a1" * 18),
+    ("secret", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.abc"),
+    ("secret", "my password for netflix is Summer2024"),
+    ("secret", "the verification code is 482913"),
+]
+LEFT_ALONE = [
+    "order 123-456-7890",
+    "order number 4155552671",
+    "tracking 1Z999AA10123456784",
+    "ticket 482913",
+    "version 1.2.3.4",
+    "firmware v10.0.1.2",
+    "invoice INV-2024-000123",
+    "my password is not working",
+    "pin is wrong",
+    "$1,234,567.89",
+    "on 2024-03-12 at 10:30:45",
+    "error 0x80070057",
+    "iPhone 15 Pro Max 256",
+    "order #100-2003-30044",
+    "4111 1111 1111 1112",
+    "ISBN 978-3-16-148410-0",
+    "GB29NWBK60161331926818",
+    "1234567890123456",
+    "at 12:30 or 14:45:10",
+    "localhost 127.0.0.1",
+    "Meet me @ noon",
+    "@anna on twitter",
+    "order 0012345678",
+    "the ratio is 1:2:3",
+    "between 10-15 items 2020-2024",
+    "paid 100.00 on 01/02/2024",
+    "IMEI 490154203237518",
+    "UPS 9400 1000 0000 0000 0000 00",
+    "cost 12 345 678 EUR",
+    "SKU 020-1234-567",
+    "flight BA 12 34 56",
+    "call me at 5 pm",
+    "text me 3 times",
+    "passport renewal takes 2024 days",
+    "secret: nothing",
+    "What is my PIN?",
+    "mac 00:1B:44:11:3A:B7",
+    "::",
+    "std::vector",
+    "a::b",
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), FOUND)
+def test_a_kind_is_found_by_its_form(kind: str, text: str) -> None:
+    assert pii_kinds(text) == (kind,)
+
+
+@pytest.mark.parametrize("text", LEFT_ALONE)
+def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
+    assert pii_kinds(text) == ()
+
+
+def test_every_kind_that_is_promised_can_be_found() -> None:
+    assert tuple(sorted({kind for kind, _ in FOUND})) == PII_KINDS
+
+
+def test_several_kinds_are_told_once_each_and_sorted() -> None:
+    text = "\n".join(text for _, text in FOUND)
+
+    assert pii_kinds(text) == PII_KINDS
+
+
+def test_no_question_of_ten_thousand_is_taken_for_personal_data() -> None:
+    assert [text for text in questions() if pii_kinds(text)] == []
+
+
+@settings(deadline=None)  # other work on the machine must not fail it
+@given(st.text(alphabet="0123456789 +-.@()abAB:/[]", max_size=400))
+def test_any_text_gets_sorted_kinds(text: str) -> None:
+    found = pii_kinds(text)
+
+    assert set(found) <= set(PII_KINDS)
+    assert list(found) == sorted(found)
