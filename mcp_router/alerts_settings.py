@@ -90,9 +90,7 @@ def _signing_secret(value: str) -> str:
 class _SinkForm(Form):
     kind: Annotated[SinkKind, Strict(False)]
     url: Annotated[str, AfterValidator(_address)]
-    secrets: list[Annotated[str, AfterValidator(_signing_secret)]] = Field(
-        default=[], max_length=4
-    )
+    secrets: list[Annotated[str, AfterValidator(_signing_secret)]] = Field(default=[], max_length=4)
     events: list[Annotated[AlertKind, Strict(False)]] | None = Field(default=None, min_length=1)
     allow_private: bool = False
     ca_bundle: str | None = None

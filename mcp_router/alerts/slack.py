@@ -19,7 +19,9 @@ def message_of(alert: Alert) -> bytes:
     told = ", ".join(f"{name} {value}" for name, value in facts)
     where = "" if alert.tenant is None else f" · tenant {alert.tenant}"
     source = f"{alert.kind.value} · {timestamp(alert.at_ms)}{where} · {alert.alert_id}"
-    fields = [_mrkdwn(f"*{escaped(name)}*\n{escaped(value)}", FIELD_CHARACTERS) for name, value in facts]
+    fields = [
+        _mrkdwn(f"*{escaped(name)}*\n{escaped(value)}", FIELD_CHARACTERS) for name, value in facts
+    ]
     header: JsonValue = {
         "type": "header",
         "text": {"type": "plain_text", "text": cut(title(alert), HEADER_CHARACTERS)},

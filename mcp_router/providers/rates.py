@@ -51,7 +51,6 @@ class Rates:
         )
         return int(total.to_integral_value(rounding=ROUND_CEILING))
 
-
     def price(self, prompt_tokens: int) -> Price:
         """Return the rates for a prompt of that length, each rounded up to a whole micro-dollar.
 

@@ -21,7 +21,9 @@ from mcp_router.storage.postgres.database import Connection, Database
 from mcp_router.storage.postgres.decisions import stored_record
 
 # Replicas take alerts in one after the other: a key that is new has no row that could be locked.
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('mcp-router alerts ' || current_schema(), 0))"
+_LOCK = """
+    SELECT pg_advisory_xact_lock(hashtextextended('mcp-router alerts ' || current_schema(), 0))
+"""
 _FIND = "SELECT * FROM alert_windows WHERE key = %s"
 _RIPE = """
     SELECT * FROM alert_windows
@@ -46,14 +48,15 @@ _ENQUEUE = """
     ON CONFLICT DO NOTHING
 """
 _CLAIM = """
-    UPDATE alert_deliveries d SET attempts = attempts + 1, due_ms = mcp_router_now_ms() + %s
-    FROM (
+    WITH due AS MATERIALIZED (
         SELECT alert_id FROM alert_deliveries
-        WHERE state = 'waiting' AND sink = %s AND due_ms <= mcp_router_now_ms()
+        WHERE state = 'waiting' AND sink = %(sink)s AND due_ms <= mcp_router_now_ms()
         ORDER BY due_ms, created_ms, alert_id LIMIT 1
         FOR UPDATE SKIP LOCKED
-    ) AS due
-    WHERE d.alert_id = due.alert_id AND d.sink = %s
+    )
+    UPDATE alert_deliveries d
+    SET attempts = attempts + 1, due_ms = mcp_router_now_ms() + %(lease)s
+    FROM due WHERE d.alert_id = due.alert_id AND d.sink = %(sink)s
     RETURNING d.alert, d.attempts, mcp_router_now_ms() - d.created_ms AS age_ms
 """
 _SETTLE = """
@@ -103,7 +106,7 @@ class AlertTable:
         """
 
         async def job(connection: Connection, again: bool) -> Delivery | None:
-            found = await connection.execute(_CLAIM, (lease_ms, sink, sink))
+            found = await connection.execute(_CLAIM, {"sink": sink, "lease": lease_ms})
             row = await found.fetchone()
             return None if row is None else _delivery(row, sink)
 

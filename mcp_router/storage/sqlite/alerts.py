@@ -73,8 +73,11 @@ class AlertTable:
             for row in ripe:
                 _keep(connection, intake.judge(_window(row), None, now_ms), intake, now_ms)
 
+        def look(connection: sqlite3.Connection) -> bool:
+            return self._is_ripe(connection, intake)
+
         # Nothing to take in and nothing that waits: nothing is written.
-        if alerts or await self._database.read(lambda connection: self._is_ripe(connection, intake)):
+        if len(alerts) > 0 or await self._database.read(look):
             await self._database.write(job)
 
     async def claim(self, sink: str, lease_ms: int) -> Delivery | None:

@@ -1,0 +1,173 @@
+"""What a record says that an operator may want to be told; nothing is remembered between two."""
+
+from mcp_router.domain.alert import Alert, AlertKind, DayCounts, Fact, FactValue, alert_id, fact
+from mcp_router.domain.attempt import Attempt, Purpose, Reason
+from mcp_router.domain.record import Record
+from mcp_router.domain.rollout import PolicyEvent
+
+ERROR = "error"
+UNKNOWN = "outcome_unknown"
+BUDGET = "budget_exceeded"
+SUCCEEDED = frozenset({"ok", "succeeded", "replayed", "dry_run"})
+ANSWERED = frozenset({"ok", "incomplete", "escalated", "succeeded"})
+"""Outcomes of calls that a target of theirs has served."""
+
+FAILURES = frozenset(
+    {
+        Reason.REFUSED,
+        Reason.TIMEOUT,
+        Reason.RESET,
+        Reason.RATE_LIMITED,
+        Reason.UNAUTHORIZED,
+        Reason.QUOTA,
+        Reason.SERVER_ERROR,
+        Reason.GARBLED,
+        Reason.REDIRECTED,
+        Reason.INCOMPLETE,
+    }
+)
+"""How an attempt ends by its target's fault, not by what was asked of it."""
+
+
+def facts_of(*named: tuple[str, FactValue | None]) -> tuple[Fact, ...]:
+    """Return those that are known, in order.
+
+    >>> facts_of(("target", "gpt-5-mini"), ("tenant", None))
+    (Fact(name='target', value='gpt-5-mini'),)
+    """
+    return tuple(fact(name, value) for name, value in named if value is not None)
+
+
+def answers(record: Record) -> tuple[Attempt, ...]:
+    """Return the attempts that were for the answer, at targets that the decision has ranked."""
+    ranked = {one.target for one in record.decision.candidates} if record.decision else set()
+    return tuple(
+        one for one in record.attempts if one.purpose is Purpose.ANSWER and one.target in ranked
+    )
+
+
+def first_target(record: Record) -> str | None:
+    """Return the target that the decision wanted, where one was tried and one has answered."""
+    if record.decision is None or record.outcome not in ANSWERED or not answers(record):
+        return None
+
+    return record.decision.candidates[0].target
+
+
+def fell_back(record: Record) -> bool:
+    """Return whether another target than the first one had to answer, or was asked as well."""
+    wanted = first_target(record)
+    tried = {one.target for one in answers(record)}
+    return wanted is not None and (record.target not in (None, wanted) or len(tried) > 1)
+
+
+def fallback(record: Record) -> Alert | None:
+    """Return the alert that another target than the first one had to answer."""
+    wanted = first_target(record)
+
+    if wanted is None or record.decision is None or not fell_back(record):
+        return None
+
+    failed = next((one for one in answers(record) if one.target == wanted), None)
+    return _alert(
+        record,
+        AlertKind.FALLBACK_TRIGGERED,
+        wanted,
+        facts_of(
+            ("target", wanted),
+            ("answered_by", record.target),
+            ("reason", failed.reason.value if failed else None),
+            ("pool", record.decision.pool),
+            ("policy", record.decision.policy),
+            ("decision_id", record.decision_id),
+        ),
+    )
+
+
+def over_budget(record: Record) -> Alert | None:
+    """Return the alert that a budget has refused the call."""
+    if record.error_code != BUDGET:
+        return None
+
+    limited = [one for one in record.budgets if one.left_microusd is not None]
+    tightest = min(limited, key=lambda one: one.left_microusd or 0, default=None)
+    return _alert(
+        record,
+        AlertKind.BUDGET_EXCEEDED,
+        record.tenant,
+        facts_of(
+            ("tool", record.tool),
+            ("scope", tightest.account.scope.value if tightest else None),
+            ("limit_microusd", tightest.account.limit_microusd if tightest else None),
+            ("spent_microusd", tightest.spent_microusd if tightest else None),
+            ("decision_id", record.decision_id),
+        ),
+        tenant=record.tenant,
+    )
+
+
+def unknown_action(record: Record) -> Alert | None:
+    """Return the alert that nobody knows whether a write was applied."""
+    if record.outcome != UNKNOWN and record.error_code != UNKNOWN:
+        return None
+
+    return _alert(
+        record,
+        AlertKind.ACTION_UNKNOWN,
+        record.target or "",
+        facts_of(
+            ("target", record.target),
+            ("tool", record.tool),
+            ("action_id", record.action_id),
+            ("decision_id", record.decision_id),
+        ),
+        tenant=record.tenant,
+    )
+
+
+def policy_change(record: Record, event: PolicyEvent) -> Alert:
+    """Return the alert that a policy has changed; why it did stays in the decision log."""
+    return _alert(
+        record,
+        AlertKind.POLICY_CHANGED,
+        f"{event.policy} {event.change.value}",
+        facts_of(
+            ("change", event.change.value),
+            ("policy", event.policy),
+            ("before", event.before),
+            ("percent", event.percent),
+            ("who", event.who),
+            ("decision_id", record.decision_id),
+        ),
+    )
+
+
+def counts_of(record: Record) -> DayCounts:
+    """Return what the record adds to its day."""
+    return DayCounts(
+        calls=1,
+        succeeded=int(record.outcome in SUCCEEDED),
+        cost_microusd=record.cost_microusd,
+        fallbacks=int(fell_back(record)),
+        budget_refusals=int(record.error_code == BUDGET),
+        unknown_actions=int(UNKNOWN in (record.outcome, record.error_code)),
+    )
+
+
+def _alert(
+    record: Record,
+    kind: AlertKind,
+    subject: str,
+    facts: tuple[Fact, ...],
+    *,
+    tenant: str | None = None,
+) -> Alert:
+    """Return the alert about a record: the same one, however often the record is read."""
+    return Alert(
+        alert_id=alert_id(kind, record.decision_id),
+        kind=kind,
+        key=f"{kind.value} {tenant or ''} {subject}",
+        at_ms=record.at_ms + record.latency_ms,
+        tenant=tenant,
+        facts=facts,
+    )
