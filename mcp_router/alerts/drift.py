@@ -13,8 +13,8 @@ from statistics import median
 REFERENCE = 500
 """How many values make the usual level; until then nothing is judged."""
 
-RECENT = 50
-"""How many values make the level now, which an alarm tells."""
+LONGEST_RISE = 1_000
+"""How many values of a rise are kept to tell its level."""
 
 _SPREAD = 1.4826  # times the median deviation is a standard deviation, where values are normal
 _LEAST_SPREAD = 0.05  # of logarithms: a change of less than a twentieth is none
@@ -23,11 +23,11 @@ _LEAST_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """A rise that lasts: the usual level, the level now, and after how many values it was seen."""
+    """A rise that lasts: the usual level, the level since it began, and how long ago that was."""
 
     usual: float
     now: float
-    values: int
+    values: int  # that have come since, as far as can be told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +63,8 @@ class LevelWatch:
         """Start with nothing known."""
         self._tuning = tuning
         self._learning: list[float] = []
-        self._recent: deque[float] = deque(maxlen=RECENT)
+        self._rise: deque[float] = deque(maxlen=LONGEST_RISE)
         self._center = self._spread = self._sum = 0.0
-        self._values = 0
 
     def feed(self, value: float) -> Drift | None:
         """Take a value above zero; return the drift that it completes."""
@@ -75,21 +74,23 @@ class LevelWatch:
             self._learn(taken)
             return None
 
-        self._values += 1
-        self._recent.append(taken)
         z = (taken - self._center) / self._spread
         clip = self._tuning.clip
         self._sum = max(0.0, self._sum + min(max(z, -clip), clip) - self._tuning.slack)
 
+        if self._sum == 0:
+            self._rise.clear()
+            return None
+
+        self._rise.append(taken)
+
         if self._sum <= self._tuning.threshold:
             return None
 
-        drift = Drift(
-            usual=math.exp(self._center), now=math.exp(median(self._recent)), values=self._values
-        )
+        level = math.exp(median(self._rise))
+        drift = Drift(usual=math.exp(self._center), now=level, values=len(self._rise))
         self._spread = self._sum = 0.0
-        self._values = 0
-        self._recent.clear()
+        self._rise.clear()
         return drift
 
     def _learn(self, taken: float) -> None:
@@ -109,8 +110,8 @@ class RateWatch:
     def __init__(self, tuning: RateTuning = PLAIN_RATE) -> None:
         """Start with nothing known."""
         self._tuning = tuning
-        self._recent: deque[bool] = deque(maxlen=RECENT)
-        self._seen = self._hits = self._values = 0
+        self._seen = self._hits = 0
+        self._rise_seen = self._rise_hits = 0
         self._usual = self._sum = 0.0
 
     def feed(self, hit: bool) -> Drift | None:
@@ -119,21 +120,25 @@ class RateWatch:
             self._learn(hit)
             return None
 
-        self._values += 1
-        self._recent.append(hit)
         usual = self._usual
         wanted = max(usual * self._tuning.ratio, usual + self._tuning.rise)
         wanted = min(wanted, (1 + usual) / 2)
         step = math.log(wanted / usual) if hit else math.log((1 - wanted) / (1 - usual))
         self._sum = max(0.0, self._sum + step)
 
+        if self._sum == 0:
+            self._rise_seen = self._rise_hits = 0
+            return None
+
+        self._rise_seen += 1
+        self._rise_hits += hit
+
         if self._sum <= self._tuning.threshold:
             return None
 
-        drift = Drift(usual=usual, now=sum(self._recent) / len(self._recent), values=self._values)
-        self._seen = self._hits = self._values = 0
+        drift = Drift(usual=usual, now=self._rise_hits / self._rise_seen, values=self._rise_seen)
+        self._seen = self._hits = self._rise_seen = self._rise_hits = 0
         self._sum = 0.0
-        self._recent.clear()
         return drift
 
     def _learn(self, hit: bool) -> None:
