@@ -1,5 +1,6 @@
 """Of many alerts about one thing the first is told at once, then one in five minutes."""
 
+import itertools
 from dataclasses import replace
 
 from hypothesis import given
@@ -76,4 +77,4 @@ def test_everything_is_told_or_waits_and_never_two_in_one_window(pauses: list[in
     waiting = window.waiting.count if window is not None and window.waiting is not None else 0
     assert sum(count for _, count in told) + waiting == len(pauses)
     times = [at_ms for at_ms, _ in told]
-    assert all(after - before >= WINDOW_MS for before, after in zip(times, times[1:], strict=False))
+    assert all(after - before >= WINDOW_MS for before, after in itertools.pairwise(times))

@@ -16,7 +16,10 @@ from tests.source_tree import CHECKOUT
 
 _README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 _VARIABLES = re.findall(r"\$\{(\w+)\}", text("configuration.md") + _README)
-ENVIRON = dict.fromkeys(_VARIABLES, "a-secret")
+ENVIRON = {
+    **dict.fromkeys(_VARIABLES, "a-secret"),
+    "ALERTS_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+}
 
 
 def of(page: str) -> list[Block]:
