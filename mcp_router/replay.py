@@ -31,6 +31,7 @@ from mcp_router.domain.learning import LearningMode
 from mcp_router.domain.policy import Policy
 from mcp_router.domain.record import Record, StoredRecord
 from mcp_router.domain.signals import Intent
+from mcp_router.domain.target import TargetKind
 from mcp_router.policy.routed import COMPLETION_TOOL
 from mcp_router.trial import may_use_cache
 
@@ -59,6 +60,7 @@ class Replay:
         self._pools: Counter[tuple[str, str]] = Counter()
         self._targets: Counter[tuple[str, str]] = Counter()
         self._known: set[str] = set()
+        self._kinds: set[TargetKind] = set()
         self._cache: Counter[str] = Counter()
         self._cost = _CostSum()
         self._latency = _LatencySum()
@@ -88,7 +90,12 @@ class Replay:
 
     def report(self) -> ReplayReport:
         """Return what has been added up so far."""
-        listed = {one.target for pool in self._policy.pools for one in pool.targets}
+        listed = {
+            one.target
+            for pool in self._policy.pools
+            if pool.kind in self._kinds  # a log of completions alone says nothing of any desk
+            for one in pool.targets
+        }
         return ReplayReport(
             policy=self._policy.label,
             digest=self._policy.digest,
@@ -109,7 +116,7 @@ class Replay:
                 may_use_after=self._cache["may_use_after"],
             ),
             off_policy=self._off_policy.figures(),
-            unknown_targets=tuple(sorted(listed - self._known)) if self._known else (),
+            unknown_targets=tuple(sorted(listed - self._known)),
         )
 
     def _compare(self, record: Record, before: Decision) -> None:
@@ -127,6 +134,7 @@ class Replay:
         self._pools[old[0], new[0]] += 1
         self._targets[old[1], new[1]] += 1
         self._known.update(one.name for one in before.facts)
+        self._kinds.update(one.kind for one in before.facts)
 
         if before.policy_digest == self._policy.digest:
             self._counts["same_document"] += 1

@@ -28,7 +28,7 @@ from mcp_router.domain.policy import Condition, Policy, PolicyIntent, PoolStrate
 from mcp_router.domain.record import Record, StoredRecord
 from mcp_router.domain.rollout import Arm, PolicyChange, PolicyEvent
 from mcp_router.domain.signals import Intent, Signals
-from mcp_router.domain.target import TargetFacts
+from mcp_router.domain.target import TargetFacts, TargetKind
 from mcp_router.replay import replay
 from tests.decide.examples import (
     COMPLETION,
@@ -272,8 +272,8 @@ def test_the_cache_is_what_was_used_and_what_the_rule_would_allow() -> None:
 
 def test_desk_calls_move_too_and_cost_nothing() -> None:
     desks = (
-        pool("helpdesk", PoolStrategy.AS_LISTED, ("zendesk", 0.5), kind=desk("zendesk").kind),
-        pool("crm", PoolStrategy.AS_LISTED, ("salesforce", 0.5), kind=desk("zendesk").kind),
+        pool("helpdesk", PoolStrategy.AS_LISTED, ("zendesk", 0.5), kind=TargetKind.DESK),
+        pool("crm", PoolStrategy.AS_LISTED, ("salesforce", 0.5), kind=TargetKind.DESK),
     )
     known = configured(desk("zendesk"), desk("salesforce"))
     before = policy((rule("tool:lookup_ticket", "helpdesk"),), desks)
@@ -289,7 +289,9 @@ def test_desk_calls_move_too_and_cost_nothing() -> None:
 def test_a_target_that_the_log_never_saw_is_named() -> None:
     others = pool("cheap", PoolStrategy.COST_OPTIMIZED, ("acme-small", 0.5), ("gamma-new", 0.5))
 
-    report = replayed(replace(NEW, pools=(others, POOLS[1])), stored(by(OLD)))
+    helpdesk = pool("helpdesk", PoolStrategy.AS_LISTED, ("zendesk", 0.5), kind=TargetKind.DESK)
+
+    report = replayed(replace(NEW, pools=(others, POOLS[1], helpdesk)), stored(by(OLD)))
 
     assert report.unknown_targets == ("gamma-new",)
 

@@ -51,7 +51,8 @@ def lines(records: Iterable[StoredRecord], kind: Format) -> Iterator[str]:
     match kind:
         case Format.JSONL:
             for stored in records:
-                yield canonical_json({"seq": stored.seq, "record": plain(stored.record)}) + "\n"
+                text = stored.text or canonical_json(plain(stored.record))
+                yield f'{{"record":{text},"seq":{stored.seq}}}\n'
         case Format.CSV:
             yield _csv(COLUMNS)
 

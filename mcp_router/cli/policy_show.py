@@ -6,14 +6,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mcp_router.decide.wording import count, listed
-from mcp_router.domain.decision import ChainLimits
-from mcp_router.domain.money import usd
-from mcp_router.domain.policy import Condition, Policy, Pool, PoolStrategy, Rule
+from mcp_router.cli.policy_words import (
+    told_budgets,
+    told_cache,
+    told_checks,
+    told_condition,
+    told_confidence,
+    told_limits,
+    told_requirements,
+    told_weights,
+)
+from mcp_router.domain.learning import LearningMode
+from mcp_router.domain.policy import Policy, Pool, PoolStrategy, Rule
 from mcp_router.domain.target import TargetKind
 from mcp_router.policy.routed import COMPLETION_TOOL
-
-ALWAYS = "always"
 
 
 def show_policy(console: Console, policy: Policy) -> None:
@@ -23,6 +29,10 @@ def show_policy(console: Console, policy: Policy) -> None:
     console.print(Text(f"{policy.label}, owned by {policy.owner}", style="bold"))
     console.print(Text(policy.description))
     console.print(Text(f"Changes: {policy.changes}"))
+
+    for told in _beyond(policy):
+        console.print(Text(told))
+
     console.print(Text(f"SHA-256: {policy.digest}", style="dim"))
     _heading(console, "What customers want")
     console.print(_intents(policy))
@@ -32,6 +42,25 @@ def show_policy(console: Console, policy: Policy) -> None:
     console.print(_rules(completions))
     _heading(console, "Where the desk tools go")
     console.print(_tools(tools))
+
+
+def _beyond(policy: Policy) -> Iterator[str]:
+    """Yield what holds for the whole policy, where it says something of its own."""
+    budgets = told_budgets(policy.budgets)
+
+    if policy.evaluation is not None:
+        yield f"Evaluation: {policy.evaluation}"
+
+    if budgets:
+        yield f"Budgets: {budgets}"
+
+    if policy.learning.mode is not LearningMode.OFF:
+        yield (
+            f"Learning: {policy.learning.mode}, {policy.learning.exploration:.0%} of calls explore"
+        )
+
+    if policy.cases:
+        yield f"Tests: {len(policy.cases)} of its own"
 
 
 def _heading(console: Console, text: str) -> None:
@@ -51,7 +80,8 @@ def _intents(policy: Policy) -> Table:
     table = _table("intent", "phrases", "such as")
 
     for intent in policy.intents:
-        table.add_row(intent.name, str(len(intent.examples)), Text(intent.examples[0]))
+        note = " (account-specific)" if intent.account_specific else ""
+        table.add_row(intent.name, str(len(intent.examples)), Text(intent.examples[0] + note))
 
     return table
 
@@ -61,9 +91,17 @@ def _pools(policy: Policy) -> Table:
 
     for pool in policy.pools:
         targets = ", ".join(_targets(pool))
-        table.add_row(pool.name, f"{pool.kind}s", pool.goal, pool.strategy, targets)
+        table.add_row(pool.name, f"{pool.kind}s", pool.goal, _order(pool), targets)
 
     return table
+
+
+def _order(pool: Pool) -> str:
+    """Return how the pool ranks, with the weights where it weighs."""
+    if pool.strategy is not PoolStrategy.BALANCED:
+        return pool.strategy
+
+    return f"{pool.strategy}: {told_weights(pool.weights)}"
 
 
 def _targets(pool: Pool) -> Iterator[str]:
@@ -81,8 +119,16 @@ def _rules(rules: list[Rule]) -> Table:
         grid.add_row(Text(f"{place}.", style="dim"), Text(rule.id, style="bold"), Text(_to(rule)))
         grid.add_row("", Text("when", style="dim"), Text(told_condition(rule.when)))
         grid.add_row("", Text("why", style="dim"), Text(" ".join(rule.why.split())))
-        limits = told_limits(rule.limits, TargetKind.MODEL)
-        grid.add_row("", Text("limits", style="dim"), Text(limits))
+
+        for name, told in (
+            ("limits", told_limits(rule.limits, TargetKind.MODEL)),
+            ("requires", told_requirements(rule.requires)),
+            ("checks", told_checks(rule.checks)),
+            ("sure", told_confidence(rule.confidence, rule.advisor)),
+            ("kept", told_cache(rule.cache)),
+        ):
+            if told:
+                grid.add_row("", Text(name, style="dim"), Text(told))
 
     return grid
 
@@ -100,64 +146,3 @@ def _tools(rules: list[Rule]) -> Table:
 def _to(rule: Rule) -> str:
     """Return the pools of a rule, in the order in which they are tried."""
     return ", then ".join((rule.pool, *rule.fallback))
-
-
-def told_limits(limits: ChainLimits, kind: TargetKind) -> str:
-    """Return what everything that one call does may take; a desk takes neither money nor tokens."""
-    most = (
-        f"{count(limits.attempts, 'attempt')} within {limits.deadline_s:g} s, "
-        f"{limits.attempt_timeout_s:g} s each"
-    )
-
-    if kind is TargetKind.DESK:
-        return most
-
-    tokens = count(limits.max_output_tokens, "token")
-    return f"{most}; ${usd(limits.budget_microusd):g}; {tokens} of answer"
-
-
-def told_condition(condition: Condition) -> str:
-    """Return what must hold, in words; what is not asked is not told."""
-    return "; ".join((*_told_caller(condition), *_told_request(condition))) or ALWAYS
-
-
-def _told_caller(condition: Condition) -> Iterator[str]:
-    """Yield what is asked of the customer and of where the call comes from."""
-    if condition.intents:
-        yield f"intent {_any_of(condition.intents)}"
-
-    if condition.min_confidence is not None:
-        yield f"confidence at least {condition.min_confidence:g}"
-
-    for noun, words in (
-        ("customer tier", condition.customer_tiers),
-        ("tenant", condition.tenants),
-        ("locale", condition.locales),
-        ("channel", condition.channels),
-    ):
-        if words:
-            yield f"{noun} {_any_of(words)}"
-
-
-def _told_request(condition: Condition) -> Iterator[str]:
-    """Yield what is asked of the request itself."""
-    if condition.min_prompt_tokens is not None:
-        yield f"prompt of at least {count(condition.min_prompt_tokens, 'token')}"
-
-    if condition.max_prompt_tokens is not None:
-        yield f"prompt of at most {count(condition.max_prompt_tokens, 'token')}"
-
-    if condition.min_turns is not None:
-        yield f"at least {count(condition.min_turns, 'turn')}"
-
-    if condition.tools_offered is not None:
-        yield "tools offered" if condition.tools_offered else "no tools offered"
-
-
-def _any_of(words: tuple[str, ...]) -> str:
-    """Return words of which one is enough.
-
-    >>> _any_of(("a", "b", "c"))
-    'a, b or c'
-    """
-    return listed(words).replace(" and ", " or ") if len(words) > 1 else words[0]

@@ -54,7 +54,7 @@ def show_trials(console: Console, policy: Policy, targets: str, tried: Sequence[
             console.print(Text(f"  {wrong.what}: expected {wrong.expected}, came {wrong.came}"))
 
         for line in one.trial.why:
-            console.print(Text(f"    {line}", style="dim"))
+            console.print(Text(f"    {line}", style="dim"), soft_wrap=True)
 
     console.print(Text(f"{policy.label}, with the targets of {targets}"))
     console.print(Text(f"{len(tried) - len(failed)} passed, {len(failed)} failed", style="bold"))
@@ -63,14 +63,17 @@ def show_trials(console: Console, policy: Policy, targets: str, tried: Sequence[
 def show_changes(
     console: Console, before: Policy, after: Policy, changes: Sequence[Change]
 ) -> None:
-    """Print what changed, a line each; a change that several rules share stands there once."""
+    """Print what changed, a line each; a change that several parts share stands there once."""
     console.print(Text(f"{before.label} → {after.label}", style="bold"))
+    told = [change for change in changes if change.where != ("digest",)]
 
     if not changes:
         console.print("Nothing has changed.")
+    elif not told:
+        console.print("Only the text has changed: comments, or how it is laid out.")
 
-    for line in _lines(changes):
-        console.print(Text(line))
+    for line in _lines(told):
+        console.print(Text(line), soft_wrap=True)
 
 
 def _lines(changes: Sequence[Change]) -> Iterator[str]:
@@ -80,25 +83,22 @@ def _lines(changes: Sequence[Change]) -> Iterator[str]:
     for change in changes:
         shared.setdefault(_shared_by(change), []).append(change)
 
-    for group in shared.values():
-        first = group[0]
-
-        if len(group) == 1:
+    for first, *others in shared.values():
+        if not others:
             yield tell_change(first)
             continue
 
-        names = [one.where[1] for one in group[:_MOST_NAMES]]
-        more = [f"{len(group) - _MOST_NAMES} more"] if len(group) > _MOST_NAMES else []
-        told = tell_change(first)
-        own = f"rule {first.where[1]}"
-        prefix = own if told.startswith(own) else f"tool {first.where[1].removeprefix('tool:')}"
-        yield f"rules {listed([*names, *more])}{told.removeprefix(prefix)}"
+        names = [one.where[1] for one in (first, *others)]
+        more = len(names) - _MOST_NAMES
+        shown = [*names[:_MOST_NAMES], f"{more} more"] if more > 1 else names
+        yield tell_change(first, of=f"{first.where[0]} {listed(shown)}")
 
 
 def _shared_by(change: Change) -> tuple[object, ...]:
-    """Return what changes of several rules have in common; others have nothing in common."""
-    if change.where[0] == "rules" and len(change.where) > 2:
-        return (change.where[2:], change.kind, change.before, change.after)
+    """Return what a change of several parts has in common; others have nothing in common."""
+    if change.where[0] in ("rules", "intents") and len(change.where) > 2:
+        section, _, *rest = change.where
+        return (section, *rest, change.kind, change.before, change.after)
 
     return (change.where, change.kind)
 
@@ -121,7 +121,7 @@ def show_replay(console: Console, report: ReplayReport) -> None:
         return
 
     for line in _summary(counts):
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)
 
     console.print()
     console.print(_matrix(report.pools))

@@ -1,9 +1,15 @@
 """A record in sentences: the first thing that an auditor reads about a call."""
 
+from collections.abc import Sequence
+
+from mcp_router.decide.changes import changes
 from mcp_router.decide.explain import explain
+from mcp_router.decide.handover import SOURCES
+from mcp_router.decide.known import account
 from mcp_router.decide.wording import count, duration, listed, moment, name
 from mcp_router.domain.action import Outcome
-from mcp_router.domain.attempt import Attempt, Evidence, Reason
+from mcp_router.domain.attempt import Attempt, Evidence, Purpose, Reason
+from mcp_router.domain.guardrails import Advice, CacheState
 from mcp_router.domain.money import format_usd
 from mcp_router.domain.record import ModelAnswer, Record
 
@@ -11,6 +17,8 @@ _ENDINGS = {
     "ok": "It was answered.",
     "error": "It ended with an error.",
     "cancelled": "The host went away before the answer.",
+    "escalated": "No answer was published: a person has to take over.",
+    "incomplete": "The answer broke off after its beginning had been handed on.",
     Outcome.SUCCEEDED: "It was done, once.",
     Outcome.REPLAYED: "It had been done before under the same key; nothing was sent this time.",
     Outcome.IN_PROGRESS: "Another call with the same key was at work on it; its answer counts.",
@@ -48,6 +56,18 @@ _REASONS = {
     Reason.OVER_BUDGET: "was not asked, for the rest of the budget did not cover it",
 }
 
+_NOT_ASKED = (Reason.OVER_BUDGET, Reason.BREAKER_OPEN)
+
+_PURPOSES = {Purpose.ADVICE: "for advice", Purpose.FINISH: "with that advice"}
+
+_CACHE = {
+    CacheState.HIT: "A kept answer was given again",
+    CacheState.MISS: "No kept answer would do",
+    CacheState.BYPASS: "The cache was left out",
+}
+
+_LONGEST_REASON = 400
+
 _EVIDENCE = {
     Evidence.APPLIED: "the write was applied",
     Evidence.NOT_APPLIED: "nothing was applied",
@@ -61,19 +81,36 @@ def tell(record: Record) -> str:
     Names that callers chose stand on one line each and are cut at 120 characters; the text never
     holds what customers wrote.
     """
+    if record.event is not None:
+        return _joined([_call(record), ("What changed", changes(record.event))])
+
     sections = [_call(record), ("How it ended", _ending(record))]
 
     if record.attempts:
         sections.append(("What was tried", _attempts(record)))
+
+    if record.budgets:
+        after = tuple(f"{_capital(account(balance))}." for balance in record.budgets)
+        sections.append(("The budgets afterwards", after))
 
     if record.decision is None:
         sections.append(("Why", ("It was refused before any policy was asked.",)))
     else:
         sections.append(("Why", explain(record.decision)))
 
+    return _joined(sections)
+
+
+def _joined(sections: Sequence[tuple[str, tuple[str, ...]]]) -> str:
+    """Return the sections, each under its heading."""
     return "\n\n".join(
         "\n".join([heading, *(f"  {line}" for line in lines)]) for heading, lines in sections
     )
+
+
+def _capital(sentence: str) -> str:
+    """Return the words as a sentence begins."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _call(record: Record) -> tuple[str, tuple[str, ...]]:
@@ -106,7 +143,42 @@ def _ending(record: Record) -> tuple[str, ...]:
     if record.answer is not None:
         lines.append(_answer(record.answer))
 
+    return (*lines, *_care(record))
+
+
+def _care(record: Record) -> tuple[str, ...]:
+    """Return what was done about the answer besides asking for it."""
+    lines: list[str] = []
+
+    if record.cache is not None:
+        lines.append(f"{_CACHE[record.cache.state]}: {_sentence(record.cache.reason)}")
+
+    if record.confidence is not None:
+        sure = record.confidence
+        lines.append(f"Confidence in the answer: {sure.value:.2f} of 1, by {SOURCES[sure.source]}.")
+
+    if record.advice is not None:
+        lines.append(_advice(record.advice))
+
+    if record.escalation is not None:
+        lines.append(f"A person has to take over: {_sentence(record.escalation)}")
+
     return tuple(lines)
+
+
+def _advice(advice: Advice) -> str:
+    """Return what asking an advisor came to."""
+    followed = "and its advice was followed" if advice.followed else "and nothing came of it"
+    return (
+        f"{name(advice.target)} was asked for its judgement, {followed} "
+        f"({duration(advice.latency_ms)}, {format_usd(advice.cost_microusd)}): "
+        f"{_sentence(advice.reason)}"
+    )
+
+
+def _sentence(reason: str) -> str:
+    """Return a reason with a full stop, whether it had one or not."""
+    return f"{name(reason, longest=_LONGEST_REASON).rstrip('.')}."
 
 
 def _is_served(record: Record) -> bool:
@@ -136,8 +208,14 @@ def _attempts(record: Record) -> tuple[str, ...]:
     before: str | None = None
 
     for place, attempt in enumerate(record.attempts, start=1):
+        told = _attempt(attempt, is_write=record.action_id is not None)
+
+        if attempt.purpose is not Purpose.ANSWER:
+            lines.append(f"{place}. {_PURPOSES[attempt.purpose]}: {told}")
+            continue
+
         moved = "" if before in (None, attempt.target) else "fell back: "
-        lines.append(f"{place}. {moved}{_attempt(attempt, is_write=record.action_id is not None)}")
+        lines.append(f"{place}. {moved}{told}")
         before = attempt.target
 
     return tuple(lines)
@@ -146,7 +224,8 @@ def _attempts(record: Record) -> tuple[str, ...]:
 def _attempt(attempt: Attempt, *, is_write: bool) -> str:
     """Return what one target did, and for a write what that left behind."""
     status = f" (HTTP {attempt.status})" if attempt.status is not None else ""
+    failed = f" (failed: {listed(attempt.failed_checks)})" if attempt.failed_checks else ""
     left = f"; {_EVIDENCE[attempt.evidence]}" if is_write else ""
     cost = f", {format_usd(attempt.cost_microusd)}" if attempt.cost_microusd else ""
-    took = f", {duration(attempt.latency_ms)}" if attempt.reason is not Reason.OVER_BUDGET else ""
-    return f"{attempt.target} {_REASONS[attempt.reason]}{status}{left}{took}{cost}."
+    took = "" if attempt.reason in _NOT_ASKED else f", {duration(attempt.latency_ms)}"
+    return f"{attempt.target} {_REASONS[attempt.reason]}{status}{failed}{left}{took}{cost}."

@@ -33,7 +33,7 @@ def duration(ms: int) -> str:
     return f"{ms} ms" if ms < 1000 else f"{ms / 1000:.2f} s"
 
 
-def name(text: str) -> str:
+def name(text: str, *, longest: int = _LONGEST_NAME) -> str:
     """Return a name that somebody else chose, on one line and without what cannot be seen.
 
     What is told is read line by line, and nobody may write a line of it by choosing a name.
@@ -41,7 +41,7 @@ def name(text: str) -> str:
     >>> name("vip\\nOutcome: fine")
     'vip Outcome: fine'
     """
-    visible = "".join(one if one.isprintable() else " " for one in text[:_LONGEST_NAME])
+    visible = "".join(one if one.isprintable() else " " for one in text[:longest])
     return " ".join(visible.split())
 
 

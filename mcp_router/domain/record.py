@@ -1,6 +1,6 @@
 """The one row that the decision log keeps for a call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mcp_router.domain.attempt import Attempt
 from mcp_router.domain.budget import Balance
@@ -58,7 +58,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRecord:
-    """A record with its place in the log, counted from 1 without gaps within one database."""
+    """A record with its place in the log, counted from 1 without gaps within one database.
+
+    `text` is the record as the log keeps it, on one line, where it was read from there: an export
+    repeats it, so that a record of an older version gets no field that it never had.
+    """
 
     seq: int
     record: Record
+    text: str | None = field(default=None, compare=False, repr=False)

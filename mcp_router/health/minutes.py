@@ -17,7 +17,7 @@ class Minutes:
         """Start with nothing seen by `process`."""
         self._process = process
         self._own: dict[tuple[str, int], Tally] = {}
-        self._others: dict[tuple[str, int, str], Tally] = {}
+        self._others: dict[tuple[str, int, str], tuple[str, Tally]] = {}  # as kept, and as read
         self._unsaved: set[tuple[str, int]] = set()
         self._past: dict[str, Tally] = {}  # of every minute but our own running one
         self._now = 0
@@ -66,17 +66,18 @@ class Minutes:
     def learn(self, rows: Iterable[HealthMinute]) -> None:
         """Take in what other processes, or earlier ones, have kept."""
         for row in rows:
+            place = (row.target, row.minute, row.process)
+            known = self._others.get(place)
+
+            # Most rows were read a second ago, and nothing has been added since.
+            if row.process == self._process or (known is not None and known[0] == row.tally):
+                continue
+
             tally = read_tally(row.tally)
 
-            if row.process != self._process and tally is not None:
-                self._others[row.target, row.minute, row.process] = tally
-
-        self._past.clear()
-
-    def targets(self) -> tuple[str, ...]:
-        """Return every target of which something is known."""
-        own = {target for target, _ in self._own}
-        return tuple(sorted(own | {target for target, _, _ in self._others}))
+            if tally is not None:
+                self._others[place] = (row.tally, tally)
+                self._past.pop(row.target, None)
 
     def _turn(self, now: int) -> None:
         """Let go, once a minute, of what is no longer shown; unsaved or not."""
@@ -98,6 +99,6 @@ class Minutes:
             if name == target and oldest < minute < now:
                 yield tally
 
-        for (name, minute, _), tally in self._others.items():
+        for (name, minute, _), (_, tally) in self._others.items():
             if name == target and oldest < minute <= now:
                 yield tally

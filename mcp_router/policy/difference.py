@@ -21,6 +21,7 @@ Path: TypeAlias = tuple[str, ...]
 
 _NAMING = ("name", "id", "target")  # the fields that name a part of a list, the first that is there
 _ONE_BY_ONE = frozenset({"examples"})  # lists whose items are parts themselves
+_IN_ORDER = frozenset({"fallback", "sources"})  # lists that mean their order: told as a whole
 _SECTIONS = {"intents": "intent", "pools": "pool", "rules": "rule", "cases": "case"}
 _TOOL_RULE = "tool:"
 _DECIMALS = 6  # of micro-dollars
@@ -53,8 +54,8 @@ def difference(a: Policy, b: Policy) -> tuple[Change, ...]:
     return tuple(_compared((), plain(a), plain(b)))
 
 
-def tell_change(change: Change) -> str:
-    """Return the change as a line.
+def tell_change(change: Change, *, of: str | None = None) -> str:
+    """Return the change as a line; `of` names the parts that share it, where there are several.
 
     >>> tell_change(Change(
     ...     where=("rules", "routine", "when", "min_confidence"),
@@ -62,7 +63,7 @@ def tell_change(change: Change) -> str:
     ... ))
     'rule routine, when: confidence at least: 0.6 → 0.7'
     """
-    place = tell_place(change.where)
+    place = tell_place(change.where, of=of)
 
     match change.kind:
         case ChangeKind.ADDED:
@@ -77,8 +78,8 @@ def tell_change(change: Change) -> str:
             assert_never(change.kind)
 
 
-def tell_place(where: Path) -> str:
-    """Return a path as a person says it.
+def tell_place(where: Path, *, of: str | None = None) -> str:
+    """Return a path as a person says it; `of` stands for the part that it leads into.
 
     >>> tell_place(("pools", "cost", "targets", "gpt-5-nano", "quality"))
     'pool cost, target gpt-5-nano: quality'
@@ -89,15 +90,15 @@ def tell_place(where: Path) -> str:
         return ": ".join(map(_label, where))
 
     name, *fields = rest
-    part = f"{_SECTIONS[section]} {name}"
+    part = of or f"{_SECTIONS[section]} {name}"
 
-    if section == "rules" and name.startswith(_TOOL_RULE):
+    if of is None and section == "rules" and name.startswith(_TOOL_RULE):
         part = f"tool {name.removeprefix(_TOOL_RULE)}"
 
     if fields[:1] == ["targets"] and len(fields) > 1:
         part, fields = f"{part}, target {fields[1]}", fields[2:]
     elif fields[:1] == ["examples"] and len(fields) > 1:
-        part, fields = f"{part}, phrase {fields[1]}", fields[2:]
+        fields = ["phrase"]
     elif len(fields) > 1:
         part, fields = f"{part}, {_label(fields[0])}", fields[1:]
 
@@ -117,10 +118,14 @@ def _compared(path: Path, before: JsonValue, after: JsonValue) -> Iterator[Chang
 
     old, new = _parts(path, before), _parts(path, after)
 
-    if old is None or new is None:
+    if old is not None and new is not None:
+        yield from _compared_parts(path, old, new)
+    elif (gone := _only_in(path, before, after)) is None:
         yield _change(path, before, after)
     else:
-        yield from _compared_parts(path, old, new)
+        come = _only_in(path, after, before)
+        yield from (_change(path, items, None) for items in (gone,) if items)
+        yield from (_change(path, None, items) for items in (come,) if items)
 
 
 def _compared_parts(
@@ -143,6 +148,31 @@ def _compared_parts(
             yield Change(where=(*path, *name), kind=ChangeKind.MOVED, before=here, after=there)
 
         yield from _compared((*path, *name), old[name], after)
+
+
+def _only_in(path: Path, these: JsonValue, those: JsonValue) -> list[str] | None:
+    """Return the words of one list that the other does not have.
+
+    None where the two have to be told as a whole: what they have in common stands in another
+    order, or nothing is in common, or they are no lists of words.
+    """
+    mine, other = _words(these), _words(those)
+
+    if path[-1] in _IN_ORDER or mine is None or other is None:
+        return None
+
+    common = [word for word in mine if word in other]
+    is_kept = bool(common) and common == [word for word in other if word in mine]
+    return [word for word in mine if word not in other] if is_kept else None
+
+
+def _words(value: JsonValue) -> list[str] | None:
+    """Return a list of words that stand there once each, None for everything else."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return None
+
+    words = [word for word in value if isinstance(word, str)]
+    return words if len(set(words)) == len(value) else None
 
 
 def _parts(path: Path, value: JsonValue) -> dict[Path, JsonValue] | None:
@@ -222,40 +252,44 @@ def _in_order(places: Sequence[int]) -> frozenset[int]:
 
 def _change(path: Path, before: JsonValue, after: JsonValue) -> Change:
     """Return the change of a value that has no parts, or of a part as a whole."""
-    field = path[-1] if path else ""
-    old, new = _text(field, before), _text(field, after)
+    field = path[-1]
     kind = ChangeKind.CHANGED
 
-    if old is None:
+    if _is_nothing(before):
         kind = ChangeKind.ADDED
-    elif new is None:
+    elif _is_nothing(after):
         kind = ChangeKind.REMOVED
 
+    old, new = (
+        None if _is_nothing(one) else _text(field, one) or "it says nothing"
+        for one in (before, after)
+    )
     return Change(where=path, kind=kind, before=old, after=new)
 
 
+def _is_nothing(value: JsonValue) -> bool:
+    """Tell whether a value stands for something that is not there; an empty text is there."""
+    return value is None or (isinstance(value, Sequence) and not value and value != "")
+
+
 def _text(field: str, value: JsonValue) -> str | None:
-    """Return a value for people, None for nothing: an empty list is nothing as well."""
-    if value is None or (isinstance(value, Sequence | Mapping) and not value and value != ""):
+    """Return a value for people, None for nothing; of a part only what it says besides its name."""
+    if _is_nothing(value) or value is None:
         return None
 
     if isinstance(value, Mapping):
-        told = ((name, _text(name, item)) for name, item in value.items())
-        return "; ".join(f"{_label(name)} {text}" for name, text in told if text is not None)
+        said = {name: item for name, item in value.items() if item and name not in _NAMING}
+        told = ((name, _text(name, item)) for name, item in said.items())
+        return "; ".join(f"{_label(name)} {text}" for name, text in told if text) or None
 
     if isinstance(value, str):
         return " ".join(value.split()) if value.split() else '""'
 
     if isinstance(value, Sequence):
-        return ", ".join(f"({text})" if ";" in text else text for text in _texts(field, value))
+        items = (_text(field, item) or "nothing" for item in value)
+        return ", ".join(f"({text})" if ";" in text else text for text in items)
 
     return _number(field, value)
-
-
-def _texts(field: str, items: Sequence[JsonValue]) -> Iterator[str]:
-    """Yield the items of a list for people."""
-    for item in items:
-        yield _text(field, item) or "nothing"
 
 
 def _number(field: str, value: float) -> str:

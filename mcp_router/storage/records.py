@@ -27,15 +27,26 @@ def read_record(seq: int, text: str) -> StoredRecord:
             next_step="Read it with the version that wrote it, or restore it from a backup.",
         ) from None
 
-    return StoredRecord(seq=seq, record=record)
+    return StoredRecord(seq=seq, record=record, text=_on_one_line(text))
 
 
 def read_line(line: bytes) -> StoredRecord | None:
     """Return the record of an exported line, None if it holds none that this version can read."""
     try:
-        return _STORED.validate_json(line)
+        stored = _STORED.validate_json(line)
     except ValidationError:
         return None
+
+    before, after = b'{"record":', b',"seq":%d}' % stored.seq
+    text = line.strip()
+    as_exported = text.startswith(before) and text.endswith(after)
+    kept = text[len(before) : -len(after)].decode() if as_exported else None
+    return StoredRecord(seq=stored.seq, record=stored.record, text=kept)
+
+
+def _on_one_line(text: str) -> str | None:
+    """Return the text that a row holds, None where it would break an export into pieces."""
+    return None if "\n" in text or "\r" in text else text
 
 
 def record_values(record: Record) -> tuple[str | int | None, ...]:

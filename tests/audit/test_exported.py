@@ -6,6 +6,7 @@ from mcp_router.audit.export import Format, lines
 from mcp_router.audit.exported import exported_records
 from mcp_router.domain.record import StoredRecord
 from mcp_router.errors import FileUnusable
+from mcp_router.storage.records import read_record
 from tests.audit.test_export import STORED
 from tests.storage.rows import record
 
@@ -27,6 +28,35 @@ def test_fields_of_a_later_version_are_left_out() -> None:
     later = line.replace(b'{"record":{', b'{"record":{"a_later_field":1,')
 
     assert list(exported_records([later])) == [STORED[0]]
+
+
+def test_a_record_of_an_older_version_is_exported_as_it_was_kept() -> None:
+    [line] = exported(STORED[1])
+    older = line.replace(b'"attempts":[],', b"")
+
+    [stored] = exported_records([older])
+
+    assert stored == STORED[1]
+    assert exported(stored) == [older]
+
+
+def test_a_row_is_exported_as_it_is_kept_and_always_on_one_line() -> None:
+    [line] = exported(STORED[1])
+    text = line.decode().removeprefix('{"record":').removesuffix(',"seq":2}\n')
+
+    rows = [read_record(2, text), read_record(2, text.replace(",", ",\n"))]
+
+    assert [row.text for row in rows] == [text, None]
+    assert exported(*rows) == [line, line]
+
+
+@pytest.mark.parametrize("change", [(b",", b", "), (b'"seq":2}', b'"seq":2,"text":"mine"}')])
+def test_a_line_that_no_export_wrote_is_written_as_one(change: tuple[bytes, bytes]) -> None:
+    [line] = exported(STORED[1])
+
+    [stored] = exported_records([line.replace(*change)])
+
+    assert exported(stored) == [line]
 
 
 @pytest.mark.parametrize("wrong", [b"{", b"7\n", b"{}\n", b"seq,at_ms\n", b"\xff\n"])

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_router.cli.policy_show import told_condition
+from mcp_router.cli.policy_words import told_condition
 from mcp_router.domain.policy import Condition
 from tests.cli.running import run, told
 from tests.policy.documents import VALID, changed
@@ -111,7 +111,65 @@ def test_without_settings_the_packaged_policies_are_checked(
 
     result = run("policy", "check")
 
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "support@1: ok\nsupport@2: ok\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        0,
+        "support@1: ok\nsupport@2: ok\n",
+        "",
+    )
+
+
+TARGETS = """\
+policies: policies
+policy: shop
+providers:
+  openai: {kind: openai, api_key: a-key}
+  zoo: {kind: openai, api_key: "${ZOO_KEY}"}
+models:
+  nano: {provider: openai, model: gpt-5-nano, family: gpt}
+  haiku: {provider: zoo, model: h, family: claude, price: {input: 1, output: 5}}
+  opus: {provider: zoo, model: o, family: claude, price: {input: 5, output: 400}}
+"""
+
+
+def test_targets_and_prices_are_those_of_router_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = release(tmp_path / "policies", changed("[nano, ", "[nanno, "))
+    config = tmp_path / "router.yaml"
+    config.write_text(TARGETS, encoding="utf-8")
+    monkeypatch.setenv("ZOO_KEY", "a-key")
+
+    result = run("policy", "check", "shop", file, "--config", config)
+
+    told = [
+        f"{file}:21:15: pools.cheap.targets[0]: "
+        "expected a model of router.yaml; did you mean `nano`?",
+        *(
+            f"{file}:{place}: expected a pool that its budget can afford: the cheapest answer of "
+            f"600 tokens costs $0.240005, more than budget_usd (${budget})"
+            for place, budget in (
+                ("32:11: rules[0].pool", "0.200000"),
+                ("38:16: rules[1].fallback[0]", "0.050000"),
+                ("41:11: rules[2].pool", "0.050000"),
+            )
+        ),
+    ]
+    assert result.stdout.splitlines() == [
+        *told,
+        *told,
+        "shop@2: rejected, 4 problems",
+        f"{file}: rejected, 4 problems",
+    ]
+
+
+def test_the_author_of_a_file_needs_no_credentials(tmp_path: Path) -> None:
+    file = release(tmp_path / "policies", changed("[nano, ", "[nanno, "))
+    config = tmp_path / "router.yaml"
+    config.write_text(TARGETS, encoding="utf-8")
+
+    result = run("policy", "check", file, "--config", config)
+
+    assert (result.exit_code, result.stdout) == (0, f"{file}: ok\n")
 
 
 def test_a_bare_word_may_be_a_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,6 +314,29 @@ def test_a_rejected_policy_cannot_be_shown(tmp_path: Path) -> None:
         ),
         (Condition(min_turns=6, tools_offered=True), "at least 6 turns; tools offered"),
         (Condition(tools_offered=False), "no tools offered"),
+        (
+            Condition(safety_flags=("threat", "injection"), sensitive_topics=("legal",)),
+            "safety flag threat or injection; sensitive topic legal",
+        ),
+        (
+            Condition(pii_kinds=("card",), ticket_statuses=("new",), ticket_priorities=("high",)),
+            "personal data card; ticket status new; ticket priority high",
+        ),
+        (Condition(max_turns=1, tools_required=True), "at most 1 turn; a tool required"),
+        (Condition(tools_required=False), "no tool required"),
+        (
+            Condition(min_retrieval_confidence=0.2, max_retrieval_confidence=0.8),
+            "retrieval confidence at least 0.2; retrieval confidence at most 0.8",
+        ),
+        (
+            Condition(min_complexity=0.3, max_complexity=0.9, min_cache_similarity=0.8),
+            "complexity at least 0.3; complexity at most 0.9; cache similarity at least 0.8",
+        ),
+        (
+            Condition(min_deadline_s=1, max_deadline_s=5, min_ticket_spend_microusd=250_000),
+            "seconds to the deadline at least 1; seconds to the deadline at most 5; "
+            "at least $0.25 spent on the ticket",
+        ),
     ],
 )
 def test_conditions_are_told_in_words(condition: Condition, expected: str) -> None:

@@ -22,6 +22,7 @@ from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.sqlite.estimates import EstimateTable
 from mcp_router.storage.sqlite.health import HealthTable
+from mcp_router.storage.sqlite.inline import InlineDatabase
 from mcp_router.storage.sqlite.stages import StageTable
 from mcp_router.storage.store import open_store
 from mcp_router.testing.alerts import MemoryAlerts
@@ -29,7 +30,6 @@ from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.estimates import MemoryEstimates
 from mcp_router.testing.health import MemoryHealth
-from mcp_router.testing.inline_database import InlineDatabase
 from mcp_router.testing.stages import MemoryStages
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.storage.hosts import ManualHost

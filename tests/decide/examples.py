@@ -1,7 +1,22 @@
 """Small policies and targets, for saying only what a test is about."""
 
+from mcp_router.decide.terms import Bounds, Terms, terms_of
+from mcp_router.domain.budget import UNSPENT, SpendView
 from mcp_router.domain.decision import ChainLimits, Decision
-from mcp_router.domain.policy import Condition, Policy, Pool, PoolStrategy, PoolTarget, Rule
+from mcp_router.domain.health import UNKNOWN_HEALTH, TargetHealth
+from mcp_router.domain.learning import LearningPlan
+from mcp_router.domain.policy import (
+    NO_REQUIREMENTS,
+    Condition,
+    FallbackOrder,
+    Policy,
+    Pool,
+    PoolStrategy,
+    PoolTarget,
+    Requirements,
+    Rule,
+    Weights,
+)
 from mcp_router.domain.signals import Intent, Signals
 from mcp_router.domain.target import Price, TargetFacts, TargetKind
 
@@ -25,9 +40,17 @@ COMPLETION = Signals(
     turns=5,
 )
 LOOKUP = Signals(tool="lookup_ticket", tenant="acme")
+EVEN = Weights()
+OFF = LearningPlan()
 
 
-def model(name: str, cost: int = 1_000, context: int | None = None) -> TargetFacts:
+def model(
+    name: str,
+    cost: int = 1_000,
+    context: int | None = None,
+    *,
+    health: TargetHealth = UNKNOWN_HEALTH,
+) -> TargetFacts:
     provider, _, family = name.partition("-")
     return TargetFacts(
         name=name,
@@ -36,6 +59,7 @@ def model(name: str, cost: int = 1_000, context: int | None = None) -> TargetFac
         family=family or provider,
         price=Price(input=cost * 1_000, output=0),  # for the 1,000 tokens of COMPLETION
         context_tokens=context,
+        health=health,
     )
 
 
@@ -52,9 +76,16 @@ def pool(
     strategy: PoolStrategy,
     *targets: tuple[str, float],
     kind: TargetKind = TargetKind.MODEL,
+    weights: Weights = EVEN,
 ) -> Pool:
-    members = tuple(PoolTarget(target=target, quality=quality) for target, quality in targets)
-    return Pool(name=name, kind=kind, goal="stability", strategy=strategy, targets=members)
+    return Pool(
+        name=name,
+        kind=kind,
+        goal="stability",
+        strategy=strategy,
+        targets=tuple(PoolTarget(target=target, quality=quality) for target, quality in targets),
+        weights=weights,
+    )
 
 
 def rule(
@@ -64,13 +95,37 @@ def rule(
     when: Condition = ANYTHING,
     fallback: tuple[str, ...] = (),
     limits: ChainLimits = LIMITS,
+    requires: Requirements = NO_REQUIREMENTS,
 ) -> Rule:
     return Rule(
-        id=name, why=f"Because {name}.", when=when, pool=to, limits=limits, fallback=fallback
+        id=name,
+        why=f"Because {name}.",
+        when=when,
+        pool=to,
+        limits=limits,
+        fallback=fallback,
+        requires=requires,
     )
 
 
-def policy(rules: tuple[Rule, ...], pools: tuple[Pool, ...]) -> Policy:
+def terms(
+    signals: Signals = COMPLETION,
+    limits: ChainLimits = LIMITS,
+    *,
+    requires: Requirements = NO_REQUIREMENTS,
+    spend: SpendView = UNSPENT,
+) -> Terms:
+    """Return what a call asks of every target."""
+    return terms_of(Bounds(limits, requires), signals, spend)
+
+
+def policy(
+    rules: tuple[Rule, ...],
+    pools: tuple[Pool, ...],
+    *,
+    learning: LearningPlan = OFF,
+    order: FallbackOrder = FallbackOrder.FAMILY_FIRST,
+) -> Policy:
     return Policy(
         name="support",
         version=3,
@@ -81,6 +136,8 @@ def policy(rules: tuple[Rule, ...], pools: tuple[Pool, ...]) -> Policy:
         intents=(),
         pools=pools,
         rules=rules,
+        learning=learning,
+        fallback_order=order,
     )
 
 

@@ -7,8 +7,24 @@ import pytest
 from mcp_router.decide.match import holds, match_rule
 from mcp_router.domain.policy import Condition
 from mcp_router.domain.signals import Intent, Signals
-from tests.decide.examples import COMPLETION, rule
+from tests.decide.examples import COMPLETION as PLAIN
+from tests.decide.examples import rule
 
+# A call of which everything is known, so that one condition can ask for all of it.
+COMPLETION = replace(
+    PLAIN,
+    tools_required=True,
+    retrieval_confidence=0.5,
+    safety_flags=("abuse", "threat"),
+    sensitive_topics=("legal", "medical"),
+    pii_kinds=("card", "email"),
+    ticket_status="open",
+    ticket_priority="urgent",
+    complexity=0.5,
+    cache_similarity=0.95,
+    deadline_s=8.0,
+    ticket_spend_microusd=5_000,
+)
 SURE = Intent(name="refund_dispute", confidence=0.8)
 
 
@@ -86,6 +102,102 @@ CASES = {
         asked=Condition(tools_offered=True),
         met=(COMPLETION, replace(COMPLETION, tools_offered=1)),
         missed=(replace(COMPLETION, tools_offered=0),),
+    ),
+    "max_turns": Case(
+        asked=Condition(max_turns=5),
+        met=(COMPLETION, replace(COMPLETION, turns=0)),
+        missed=(replace(COMPLETION, turns=6),),
+    ),
+    "tools_required": Case(
+        asked=Condition(tools_required=True),
+        met=(COMPLETION,),
+        missed=(replace(COMPLETION, tools_required=False),),
+    ),
+    "min_retrieval_confidence": Case(
+        asked=Condition(min_retrieval_confidence=0.4),
+        met=(COMPLETION, replace(COMPLETION, retrieval_confidence=0.4)),
+        missed=(
+            replace(COMPLETION, retrieval_confidence=0.39),
+            replace(COMPLETION, retrieval_confidence=None),
+        ),
+    ),
+    "max_retrieval_confidence": Case(
+        asked=Condition(max_retrieval_confidence=0.6),
+        met=(COMPLETION, replace(COMPLETION, retrieval_confidence=0.6)),
+        missed=(
+            replace(COMPLETION, retrieval_confidence=0.61),
+            replace(COMPLETION, retrieval_confidence=None),
+        ),
+    ),
+    "safety_flags": Case(
+        asked=Condition(safety_flags=("Self-Harm", "threat")),
+        met=(COMPLETION, replace(COMPLETION, safety_flags=("abuse", "SELF-harm"))),
+        missed=(
+            replace(COMPLETION, safety_flags=("abuse",)),
+            replace(COMPLETION, safety_flags=()),
+        ),
+    ),
+    "sensitive_topics": Case(
+        asked=Condition(sensitive_topics=("legal",)),
+        met=(COMPLETION, replace(COMPLETION, sensitive_topics=("Legal",))),
+        missed=(
+            replace(COMPLETION, sensitive_topics=("medical",)),
+            replace(COMPLETION, sensitive_topics=()),
+        ),
+    ),
+    "pii_kinds": Case(
+        asked=Condition(pii_kinds=("IBAN", "card")),
+        met=(COMPLETION, replace(COMPLETION, pii_kinds=("email", "iban"))),
+        missed=(replace(COMPLETION, pii_kinds=("email",)), replace(COMPLETION, pii_kinds=())),
+    ),
+    "ticket_statuses": Case(
+        asked=Condition(ticket_statuses=("Open", "pending")),
+        met=(COMPLETION, replace(COMPLETION, ticket_status="PENDING")),
+        missed=(
+            replace(COMPLETION, ticket_status="solved"),
+            replace(COMPLETION, ticket_status=None),
+        ),
+    ),
+    "ticket_priorities": Case(
+        asked=Condition(ticket_priorities=("urgent",)),
+        met=(COMPLETION, replace(COMPLETION, ticket_priority="Urgent")),
+        missed=(
+            replace(COMPLETION, ticket_priority="low"),
+            replace(COMPLETION, ticket_priority=None),
+        ),
+    ),
+    "min_complexity": Case(
+        asked=Condition(min_complexity=0.5),
+        met=(COMPLETION, replace(COMPLETION, complexity=0.6)),
+        missed=(replace(COMPLETION, complexity=0.49),),
+    ),
+    "max_complexity": Case(
+        asked=Condition(max_complexity=0.5),
+        met=(COMPLETION, replace(COMPLETION, complexity=0.0)),
+        missed=(replace(COMPLETION, complexity=0.51),),
+    ),
+    "min_cache_similarity": Case(
+        asked=Condition(min_cache_similarity=0.9),
+        met=(COMPLETION, replace(COMPLETION, cache_similarity=1.0)),
+        missed=(
+            replace(COMPLETION, cache_similarity=0.89),
+            replace(COMPLETION, cache_similarity=None),
+        ),
+    ),
+    "min_deadline_s": Case(
+        asked=Condition(min_deadline_s=2.0),
+        met=(COMPLETION, replace(COMPLETION, deadline_s=2.0)),
+        missed=(replace(COMPLETION, deadline_s=1.9), replace(COMPLETION, deadline_s=None)),
+    ),
+    "max_deadline_s": Case(
+        asked=Condition(max_deadline_s=10.0),
+        met=(COMPLETION, replace(COMPLETION, deadline_s=0.0)),
+        missed=(replace(COMPLETION, deadline_s=10.1), replace(COMPLETION, deadline_s=None)),
+    ),
+    "min_ticket_spend_microusd": Case(
+        asked=Condition(min_ticket_spend_microusd=5_000),
+        met=(COMPLETION, replace(COMPLETION, ticket_spend_microusd=9_000)),
+        missed=(replace(COMPLETION, ticket_spend_microusd=4_999),),
     ),
 }
 
@@ -167,3 +279,35 @@ def test_a_call_may_fall_under_no_rule() -> None:
         is None
     )
     assert match_rule((), COMPLETION) is None
+
+
+def test_rules_about_a_tool_and_an_intent_keep_their_order_among_the_others() -> None:
+    rules = (
+        rule("lookups", "cost", when=Condition(tools=("lookup_ticket",))),
+        rule("both", "cost", when=Condition(tools=("route_completion",), intents=("a", "b"))),
+        rule("intent", "cost", when=Condition(intents=("b",))),
+        rule("tool", "cost", when=Condition(tools=("route_completion",))),
+        rule("all", "cost"),
+    )
+    found = {
+        (tool, intent): match_rule(
+            rules, replace(COMPLETION, tool=tool, intent=Intent(name=intent, confidence=1.0))
+        )
+        for tool in ("lookup_ticket", "route_completion", "get_action")
+        for intent in ("a", "b", "stranger", None)
+    }
+
+    assert {key: one.id for key, one in found.items() if one is not None} == {
+        ("lookup_ticket", "a"): "lookups",
+        ("lookup_ticket", "b"): "lookups",
+        ("lookup_ticket", "stranger"): "lookups",
+        ("lookup_ticket", None): "lookups",
+        ("route_completion", "a"): "both",
+        ("route_completion", "b"): "both",
+        ("route_completion", "stranger"): "tool",
+        ("route_completion", None): "tool",
+        ("get_action", "a"): "all",
+        ("get_action", "b"): "intent",
+        ("get_action", "stranger"): "all",
+        ("get_action", None): "all",
+    }

@@ -6,30 +6,45 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_router.decide.score import Ranking, rank
+from mcp_router.decide.score import Ranking, is_strict, rank
 from mcp_router.domain.decision import Candidate, Factor, Rejection
-from mcp_router.domain.policy import PoolStrategy
+from mcp_router.domain.health import TargetHealth
+from mcp_router.domain.policy import PoolStrategy, Weights
 from mcp_router.domain.target import TargetFacts, TargetKind
-from tests.decide.examples import LIMITS, configured, desk, model, pool
+from tests.decide.examples import EVEN, LIMITS, configured, desk, model, pool, terms
 
 TARGETS = (("a-cheap", 0.5), ("b-middle", 0.8), ("c-dear", 0.9))
-FACTS = configured(model("a-cheap", 1_000), model("b-middle", 3_000), model("c-dear", 9_000))
+FACTS = configured(
+    model("a-cheap", 1_000, health=TargetHealth(attempts=80, success=0.9, p95_ms=3_000)),
+    model("b-middle", 3_000, health=TargetHealth(attempts=180, success=1.0, p95_ms=1_000)),
+    model("c-dear", 9_000, health=TargetHealth(attempts=380, success=0.96, p95_ms=1_500)),
+)
+MEASURED = TargetHealth(attempts=20, success=1.0, passed=0.49)
 
 
-def ranking(strategy: PoolStrategy, facts: dict[str, TargetFacts] = FACTS) -> Ranking:
-    return rank(pool("p", strategy, *TARGETS), facts, prompt_tokens=1_000, limits=LIMITS)
+def ranking(
+    strategy: PoolStrategy, facts: dict[str, TargetFacts] = FACTS, *, weights: Weights = EVEN
+) -> Ranking:
+    return rank(pool("p", strategy, *TARGETS, weights=weights), facts, terms())
 
 
 def names(found: Ranking) -> list[str]:
-    return [one.target for one in found.candidates]
+    return [one.target for one in found[0]]
 
 
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [
-        (PoolStrategy.COST_OPTIMIZED, [("a-cheap", 1.0), ("b-middle", 0.75), ("c-dear", 0.0)]),
-        (PoolStrategy.BALANCED, [("b-middle", 0.75), ("a-cheap", 0.5), ("c-dear", 0.5)]),
-        (PoolStrategy.QUALITY_FIRST, [("c-dear", 1.0), ("b-middle", 0.75), ("a-cheap", 0.0)]),
+        (
+            PoolStrategy.COST_OPTIMIZED,
+            [("a-cheap", 0.759966), ("b-middle", 0.721819), ("c-dear", 0.683657)],
+        ),
+        (
+            PoolStrategy.BALANCED,
+            [("b-middle", 0.650637), ("c-dear", 0.617536), ("a-cheap", 0.516478)],
+        ),
+        (PoolStrategy.QUALITY_FIRST, [("c-dear", 0.9), ("b-middle", 0.8), ("a-cheap", 0.5)]),
+        (PoolStrategy.LATENCY_OPTIMIZED, [("b-middle", 0.5), ("c-dear", 0.4), ("a-cheap", 0.25)]),
         (PoolStrategy.AS_LISTED, [("a-cheap", 1.0), ("b-middle", 0.5), ("c-dear", 0.0)]),
     ],
 )
@@ -38,176 +53,189 @@ def test_each_strategy_ranks_its_way(
 ) -> None:
     found = ranking(strategy)
 
-    assert [(one.target, one.score) for one in found.candidates] == expected
-    assert found.rejections == ()
+    assert [(one.target, one.score) for one in found[0]] == expected
+    assert found[1] == []
 
 
 def test_a_candidate_carries_every_factor_with_its_weight() -> None:
-    assert ranking(PoolStrategy.BALANCED).candidates[0] == Candidate(
+    weights = Weights(cost=0.4, latency=0.3, success=0.2, quality=0.1)
+
+    assert ranking(PoolStrategy.BALANCED, weights=weights)[0][0] == Candidate(
         target="b-middle",
         pool="p",
         provider="b",
         family="middle",
-        score=0.75,
+        score=0.551419,
         factors=(
-            Factor(name="cost", value=0.75, weight=0.5),
-            Factor(name="quality", value=0.75, weight=0.5),
+            Factor(name="cost", value=0.304547, weight=0.4),
+            Factor(name="latency", value=0.5, weight=0.3),
+            Factor(name="success", value=0.998, weight=0.2),
+            Factor(name="quality", value=0.8, weight=0.1),
         ),
         estimated_microusd=3_000,
     )
 
 
-def test_what_a_strategy_does_not_weigh_is_still_told() -> None:
-    best = ranking(PoolStrategy.COST_OPTIMIZED).candidates[0]
+@pytest.mark.parametrize(
+    ("weights", "first", "counted"),
+    [
+        (Weights(cost=1.0, latency=0.0, success=0.0, quality=0.0), "a-cheap", ["cost"]),
+        (Weights(cost=0.0, latency=1.0, success=0.0, quality=0.0), "b-middle", ["latency"]),
+        (Weights(cost=0.0, latency=0.0, success=1.0, quality=0.0), "b-middle", ["success"]),
+        (Weights(cost=0.0, latency=0.0, success=0.0, quality=1.0), "c-dear", ["quality"]),
+        (
+            Weights(cost=0.9, latency=0.0, success=0.0, quality=0.1),
+            "a-cheap",
+            ["cost", "quality"],
+        ),
+    ],
+)
+def test_a_balanced_pool_goes_by_the_weights_of_the_policy(
+    weights: Weights, first: str, counted: list[str]
+) -> None:
+    best = ranking(PoolStrategy.BALANCED, weights=weights)[0][0]
 
-    assert best.factors == (
-        Factor(name="cost", value=1.0, weight=1.0),
-        Factor(name="quality", value=0.0, weight=0.0),
+    assert best.target == first
+    assert [factor.name for factor in best.factors] == counted
+
+
+def test_answers_that_mostly_fail_the_format_checks_come_after_the_others() -> None:
+    facts = FACTS | configured(model("a-cheap", 1, health=MEASURED))
+    found = ranking(PoolStrategy.COST_OPTIMIZED, facts)
+
+    assert names(found) == ["b-middle", "c-dear", "a-cheap"]
+    assert found[0][-1].factors == (
+        Factor(name="checks", value=0.0, weight=0.6),
+        Factor(name="cost", value=0.939794, weight=0.4),
     )
+
+
+@pytest.mark.parametrize(
+    "health", [replace(MEASURED, passed=0.5), replace(MEASURED, attempts=19), TargetHealth()]
+)
+def test_a_few_failed_checks_cost_nothing(health: TargetHealth) -> None:
+    facts = FACTS | configured(model("a-cheap", 1, health=health))
+
+    assert names(ranking(PoolStrategy.COST_OPTIMIZED, facts))[0] == "a-cheap"
+
+
+def test_an_unmeasured_target_is_as_fast_as_the_median_of_its_pool() -> None:
+    facts = FACTS | configured(model("c-dear", 9_000))
+    found = ranking(PoolStrategy.LATENCY_OPTIMIZED, facts)
+
+    assert [(one.target, one.score) for one in found[0]] == [
+        ("b-middle", 0.5),
+        ("a-cheap", 0.25),  # the cheaper one of two that take three seconds
+        ("c-dear", 0.25),
+    ]
+
+
+def test_of_targets_that_nobody_has_measured_the_cheaper_comes_first() -> None:
+    facts = configured(model("a-cheap", 3), model("b-middle", 1), model("c-dear", 2))
+    found = ranking(PoolStrategy.LATENCY_OPTIMIZED, facts)
+
+    assert names(found) == ["b-middle", "c-dear", "a-cheap"]
+    assert {one.score for one in found[0]} == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("health", "believed"),
+    [
+        (TargetHealth(), 0.98),
+        (TargetHealth(attempts=20, success=0.0), 0.49),
+        (TargetHealth(attempts=1, success=0.0), 0.933333),
+        (TargetHealth(attempts=1_980, success=1.0), 0.9998),
+    ],
+)
+def test_success_is_drawn_towards_what_targets_usually_do(
+    health: TargetHealth, believed: float
+) -> None:
+    facts = configured(model("a-cheap", health=health))
+    (found,) = ranking(PoolStrategy.BALANCED, facts)[0]
+
+    assert [one.value for one in found.factors if one.name == "success"] == [believed]
 
 
 @pytest.mark.parametrize("strategy", PoolStrategy)
 def test_equals_stay_in_the_order_of_the_document(strategy: PoolStrategy) -> None:
     listed = [(name, 0.7) for name in ("z", "y", "x", "w")]
     facts = configured(*(model(name) for name, _ in listed))
-    found = rank(pool("p", strategy, *listed), facts, prompt_tokens=0, limits=LIMITS)
 
-    assert names(found) == ["z", "y", "x", "w"]
-
-
-def test_a_balanced_pool_of_cheaper_and_better_keeps_its_order() -> None:
-    facts = configured(model("cheap", 1), model("good", 2))
-
-    for listed in ([("cheap", 0.1), ("good", 0.9)], [("good", 0.9), ("cheap", 0.1)]):
-        found = rank(
-            pool("p", PoolStrategy.BALANCED, *listed), facts, prompt_tokens=0, limits=LIMITS
-        )
-
-        assert names(found) == [name for name, _ in listed]
-
-
-def test_a_target_that_is_not_configured_is_rejected() -> None:
-    found = ranking(PoolStrategy.COST_OPTIMIZED, configured(FACTS["b-middle"]))
-
-    assert names(found) == ["b-middle"]
-    assert found.rejections == (
-        Rejection(target="a-cheap", pool="p", reason="it is not configured in router.yaml"),
-        Rejection(target="c-dear", pool="p", reason="it is not configured in router.yaml"),
-    )
-
-
-def test_a_context_window_must_hold_prompt_and_answer() -> None:
-    needed = 1_000 + LIMITS.max_output_tokens
-    facts = FACTS | configured(
-        model("a-cheap", context=needed - 1), model("b-middle", context=needed)
-    )
-    found = ranking(PoolStrategy.AS_LISTED, facts)
-
-    assert names(found) == ["b-middle", "c-dear"]
-    assert found.rejections == (
-        Rejection(
-            target="a-cheap",
-            pool="p",
-            reason="prompt and answer need about 1,800 tokens, and it takes 1,799",
-        ),
-    )
-
-
-def test_a_target_above_the_budget_is_rejected() -> None:
-    budget = LIMITS.budget_microusd
-    facts = FACTS | configured(model("a-cheap", budget), model("b-middle", budget + 1))
-    found = ranking(PoolStrategy.AS_LISTED, facts)
-
-    assert names(found) == ["a-cheap", "c-dear"]
-    assert found.rejections == (
-        Rejection(
-            target="b-middle",
-            pool="p",
-            reason=("it would cost about $0.100001, more than the rule's budget of $0.100000"),
-        ),
-    )
-
-
-@pytest.mark.parametrize("strategy", PoolStrategy)
-def test_a_model_of_unknown_price_is_rejected_not_taken_for_free(strategy: PoolStrategy) -> None:
-    facts = FACTS | configured(replace(FACTS["c-dear"], estimated_microusd=None))
-    found = ranking(strategy, facts)
-
-    assert "c-dear" not in names(found)
-    assert found.rejections == (
-        Rejection(
-            target="c-dear",
-            pool="p",
-            reason="nobody knows its price; router.yaml can give it one",
-        ),
-    )
-
-
-def test_a_desk_is_no_model() -> None:
-    found = ranking(PoolStrategy.AS_LISTED, FACTS | configured(desk("a-cheap")))
-
-    assert found.rejections == (
-        Rejection(
-            target="a-cheap",
-            pool="p",
-            reason="router.yaml has a desk of that name, and the pool asks for a model",
-        ),
-    )
+    assert names(rank(pool("p", strategy, *listed), facts, terms())) == ["z", "y", "x", "w"]
 
 
 def test_a_rejected_target_does_not_move_the_others() -> None:
     dear = FACTS | configured(model("c-dear", LIMITS.budget_microusd + 1))
     without = {name: one for name, one in FACTS.items() if name != "c-dear"}
 
-    assert (
-        ranking(PoolStrategy.BALANCED, dear).candidates
-        == ranking(PoolStrategy.BALANCED, without).candidates
-    )
+    assert ranking(PoolStrategy.BALANCED, dear)[0] == ranking(PoolStrategy.BALANCED, without)[0]
 
 
 def test_desks_stand_in_the_listed_order() -> None:
     desks = pool("desks", PoolStrategy.AS_LISTED, ("one", 0.5), ("two", 0.5), kind=TargetKind.DESK)
-    found = rank(desks, configured(desk("two"), desk("one")), prompt_tokens=0, limits=LIMITS)
+    found = rank(desks, configured(desk("two"), desk("one")), terms())
 
     assert names(found) == ["one", "two"]
-    assert found.candidates[0].factors == (Factor(name="order", value=1.0, weight=1.0),)
+    assert found[0][0].factors == (Factor(name="order", value=1.0, weight=1.0),)
 
 
-def test_an_empty_pool_has_no_candidates() -> None:
-    for strategy in PoolStrategy:
-        found = rank(pool("p", strategy), FACTS, prompt_tokens=0, limits=LIMITS)
+@pytest.mark.parametrize("strategy", PoolStrategy)
+def test_an_empty_pool_has_no_candidates(strategy: PoolStrategy) -> None:
+    assert rank(pool("p", strategy), FACTS, terms()) == ([], [])
 
-        assert found == Ranking(candidates=(), rejections=())
+
+@pytest.mark.parametrize("strategy", PoolStrategy)
+def test_a_target_that_is_not_configured_is_told(strategy: PoolStrategy) -> None:
+    found = ranking(strategy, configured(FACTS["b-middle"]))
+
+    assert names(found) == ["b-middle"]
+    assert found[1] == [
+        Rejection(target="a-cheap", pool="p", reason="it is not configured in router.yaml"),
+        Rejection(target="c-dear", pool="p", reason="it is not configured in router.yaml"),
+    ]
+
+
+def test_free_targets_rank_in_a_rule_without_a_budget() -> None:
+    free = configured(model("a-cheap", 0), model("b-middle", 1))
+    found = rank(
+        pool("p", PoolStrategy.COST_OPTIMIZED, *TARGETS[:2]),
+        free,
+        terms(limits=replace(LIMITS, budget_microusd=0)),
+    )
+
+    assert [(one.target, one.score) for one in found[0]] == [("a-cheap", 1.0)]
+
+
+def test_only_a_pool_for_quality_is_strict() -> None:
+    assert [one for one in PoolStrategy if is_strict(pool("p", one))] == [
+        PoolStrategy.QUALITY_FIRST
+    ]
 
 
 COSTS = st.lists(st.integers(0, 200_000), min_size=1, max_size=6)
 QUALITIES = st.lists(st.floats(0, 1), min_size=6, max_size=6)
-PRICED = st.sampled_from([PoolStrategy.COST_OPTIMIZED, PoolStrategy.BALANCED])
+HEALTH = st.builds(
+    TargetHealth,
+    attempts=st.integers(0, 100),
+    success=st.none() | st.floats(0, 1),
+    passed=st.none() | st.floats(0, 1),
+    p95_ms=st.none() | st.integers(1, 20_000),
+)
+HEALTHS = st.lists(HEALTH, min_size=6, max_size=6)
 
 
-def places(strategy: PoolStrategy, costs: list[int], qualities: list[float]) -> dict[str, int]:
+def places(
+    strategy: PoolStrategy, costs: list[int], qualities: list[float], healths: list[TargetHealth]
+) -> dict[str, int]:
     """Return each target's place; the rejected ones share the last."""
-    listed = [
-        (f"t{at}", quality) for at, quality in zip(range(len(costs)), qualities, strict=False)
-    ]
-    facts = configured(*(model(f"t{at}", cost) for at, cost in enumerate(costs)))
-    found = rank(pool("p", strategy, *listed), facts, prompt_tokens=0, limits=LIMITS)
+    listed = [(f"t{at}", qualities[at]) for at in range(len(costs))]
+    facts = configured(
+        *(model(f"t{at}", cost, health=healths[at]) for at, cost in enumerate(costs))
+    )
+    found = rank(pool("p", strategy, *listed), facts, terms())
     return {f"t{at}": len(costs) for at in range(len(costs))} | {
         name: place for place, name in enumerate(names(found))
     }
-
-
-@settings(deadline=None)
-@given(PRICED, COSTS, QUALITIES, st.integers(0, 5), st.integers(1, 200_000))
-def test_a_dearer_target_never_moves_up(
-    strategy: PoolStrategy, costs: list[int], qualities: list[float], at: int, more: int
-) -> None:
-    at %= len(costs)
-    dearer = [cost + more if place == at else cost for place, cost in enumerate(costs)]
-    before = places(strategy, costs, qualities)
-    after = places(strategy, dearer, qualities)
-
-    assert after[f"t{at}"] >= before[f"t{at}"]
 
 
 @settings(deadline=None)
@@ -215,37 +243,45 @@ def test_a_dearer_target_never_moves_up(
     st.sampled_from(PoolStrategy),
     COSTS,
     QUALITIES,
-    st.lists(st.none() | st.integers(0, 4_000), min_size=6, max_size=6),
-    st.integers(0, 4_000),
-    st.integers(0, 200_000),
+    HEALTHS,
+    st.integers(0, 5),
+    st.integers(1, 200_000),
 )
-def test_hard_limits_are_never_passed(
+def test_a_dearer_target_never_moves_up_and_moves_nobody_down(
     strategy: PoolStrategy,
     costs: list[int],
     qualities: list[float],
-    windows: list[int | None],
-    prompt_tokens: int,
-    budget: int,
+    healths: list[TargetHealth],
+    at: int,
+    more: int,
 ) -> None:
-    models = {
-        f"t{at}": model(f"t{at}", cost, windows[at]) for at, cost in enumerate(costs) if at != 1
-    }
+    at %= len(costs)
+    dearer = [cost + more if place == at else cost for place, cost in enumerate(costs)]
+    before = places(strategy, costs, qualities, healths)
+    after = places(strategy, dearer, qualities, healths)
+
+    assert after[f"t{at}"] >= before[f"t{at}"]
+    assert all(after[name] <= before[name] for name in before if name != f"t{at}")
+
+
+@settings(deadline=None)
+@given(st.sampled_from(PoolStrategy), COSTS, QUALITIES, HEALTHS)
+def test_scores_are_the_sum_of_what_each_factor_contributes(
+    strategy: PoolStrategy, costs: list[int], qualities: list[float], healths: list[TargetHealth]
+) -> None:
     listed = [(f"t{at}", qualities[at]) for at in range(len(costs))]
-    limits = replace(LIMITS, budget_microusd=budget)
-    found = rank(pool("p", strategy, *listed), models, prompt_tokens=prompt_tokens, limits=limits)
+    facts = configured(
+        *(model(f"t{at}", cost, health=healths[at]) for at, cost in enumerate(costs))
+    )
+    found = rank(pool("p", strategy, *listed), facts, terms())
+    scores = [one.score for one in found[0]]
 
-    for one in found.candidates:
-        known = models[one.target]
-        assert one.estimated_microusd == known.estimated_microusd
-        assert one.estimated_microusd <= budget
-        assert known.context_tokens is None or (
-            prompt_tokens + limits.max_output_tokens <= known.context_tokens
-        )
-        assert 0.0 <= one.score <= 1.0
-        assert sum(factor.weight for factor in one.factors) == 1.0
-        assert all(0.0 <= factor.value <= 1.0 for factor in one.factors)
-
-    told = [*names(found), *(one.target for one in found.rejections)]
-    assert sorted(told) == sorted(name for name, _ in listed)
-    scores = [one.score for one in found.candidates]
     assert scores == sorted(scores, reverse=True)
+    assert sorted([*names(found), *(one.target for one in found[1])]) == sorted(facts)
+
+    for one in found[0]:
+        assert sum(factor.weight for factor in one.factors) == pytest.approx(1.0)
+        assert all(0.0 <= factor.value <= 1.0 for factor in one.factors)
+        assert one.score == pytest.approx(
+            sum(factor.value * factor.weight for factor in one.factors), abs=1e-6
+        )

@@ -7,10 +7,19 @@ import pytest
 from mcp_router.decide.decide import decide
 from mcp_router.decide.tell import tell
 from mcp_router.domain.action import Outcome
-from mcp_router.domain.attempt import Attempt, Evidence, Reason
+from mcp_router.domain.attempt import Attempt, Evidence, Purpose, Reason
+from mcp_router.domain.budget import Account, Balance, BudgetScope
 from mcp_router.domain.completion import Usage
+from mcp_router.domain.guardrails import (
+    Advice,
+    AnswerConfidence,
+    CacheState,
+    CacheUse,
+    ConfidenceSource,
+)
 from mcp_router.domain.policy import PoolStrategy
 from mcp_router.domain.record import ModelAnswer, Record
+from mcp_router.domain.rollout import PolicyChange, PolicyEvent
 from mcp_router.domain.target import TargetKind
 from tests.decide.examples import (
     COMPLETION,
@@ -173,13 +182,17 @@ def ending(outcome: str) -> str:
     return tell(replace(WRITTEN, outcome=outcome, error_code=None)).split("How it ended\n  ")[1]
 
 
-@pytest.mark.parametrize("outcome", ["ok", "error", "cancelled", *Outcome])
+@pytest.mark.parametrize(
+    "outcome", ["ok", "error", "cancelled", "escalated", "incomplete", *Outcome]
+)
 def test_every_outcome_is_told_in_words_of_its_own(outcome: str) -> None:
     first = ending(outcome).splitlines()[0]
 
     assert not first.startswith('It ended as "')
     assert [
-        one for one in ("ok", "error", "cancelled", *Outcome) if ending(one).startswith(first)
+        one
+        for one in ("ok", "error", "cancelled", "escalated", "incomplete", *Outcome)
+        if ending(one).startswith(first)
     ] == [outcome]
 
 
@@ -230,13 +243,127 @@ def test_an_attempt_to_write_says_what_it_left_behind(evidence: Evidence, words:
     assert attempt_line(attempt) == f"zendesk failed on its side (HTTP 503); {words}, 5 ms."
 
 
-def test_an_attempt_that_was_not_made_took_no_time() -> None:
-    attempt = Attempt(
-        target="a-nano", evidence=Evidence.NOT_APPLIED, reason=Reason.OVER_BUDGET, latency_ms=0
-    )
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason.OVER_BUDGET, "for the rest of the budget did not cover it"),
+        (Reason.BREAKER_OPEN, "for it had failed too often just before"),
+    ],
+)
+def test_an_attempt_that_was_not_made_took_no_time(reason: Reason, words: str) -> None:
+    attempt = Attempt(target="a-nano", evidence=Evidence.NOT_APPLIED, reason=reason, latency_ms=0)
     told = tell(replace(ANSWERED, attempts=(attempt,)))
 
-    assert "  1. a-nano was not asked, for the rest of the budget did not cover it.\n" in told
+    assert f"  1. a-nano was not asked, {words}.\n" in told
+
+
+def test_a_failed_check_is_told_by_name_and_an_advisor_by_what_it_was_for() -> None:
+    answered = ANSWERED.attempts[1]
+    attempts = (
+        replace(
+            answered,
+            target="a-nano",
+            reason=Reason.CHECKS_FAILED,
+            failed_checks=("json_schema", "language"),
+        ),
+        answered,
+        replace(answered, target="d-large", purpose=Purpose.ADVICE),
+        replace(answered, purpose=Purpose.FINISH),
+    )
+    told = tell(replace(ANSWERED, attempts=attempts)).split("What was tried\n")[1]
+
+    assert told.split("\n\n")[0].splitlines() == [
+        "  1. a-nano answered, but not in the form that the policy asks for (failed: json_schema "
+        "and language), 1.40 s, $0.000812.",
+        "  2. fell back: b-mini answered, 1.40 s, $0.000812.",
+        "  3. for advice: d-large answered, 1.40 s, $0.000812.",
+        "  4. with that advice: b-mini answered, 1.40 s, $0.000812.",
+    ]
+
+
+def test_what_was_done_about_the_answer_is_told() -> None:
+    record = replace(
+        ANSWERED,
+        outcome="escalated",
+        cache=CacheUse(state=CacheState.MISS, reason="nothing alike is kept"),
+        confidence=AnswerConfidence(value=0.42, source=ConfidenceSource.SELF_RATING),
+        advice=Advice(
+            target="d-large",
+            followed=True,
+            cost_microusd=2_500,
+            latency_ms=900,
+            reason="the confidence was below 0.70.",
+        ),
+        escalation="the answer's confidence is 0.42 of 1",
+        budgets=(
+            Balance(account=Account(scope=BudgetScope.TICKET, key="4711"), spent_microusd=900),
+        ),
+    )
+    sections = tell(record).split("\n\n")
+
+    assert sections[1].splitlines() == [
+        "How it ended",
+        "  No answer was published: a person has to take over.",
+        "  It took 1.43 s, for $0.000812.",
+        "  The model mini-2026 read 1,020 tokens and wrote 90; it finished with stop. "
+        "Prices: genai-prices 0.2.3.",
+        "  No kept answer would do: nothing alike is kept.",
+        "  Confidence in the answer: 0.42 of 1, by the model's own rating.",
+        "  d-large was asked for its judgement, and its advice was followed (900 ms, $0.002500): "
+        "the confidence was below 0.70.",
+        "  A person has to take over: the answer's confidence is 0.42 of 1.",
+    ]
+    assert sections[3] == "The budgets afterwards\n  Ticket 4711 has spent $0.000900."
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (CacheState.HIT, "A kept answer was given again: same words."),
+        (CacheState.MISS, "No kept answer would do: same words."),
+        (CacheState.BYPASS, "The cache was left out: same words."),
+    ],
+)
+def test_the_caches_part_is_told(state: CacheState, words: str) -> None:
+    assert words in tell(replace(ANSWERED, cache=CacheUse(state=state, reason="same words")))
+
+
+def test_advice_that_came_to_nothing_is_told() -> None:
+    advice = Advice(target="d", followed=False, cost_microusd=0, latency_ms=5, reason="timeout")
+
+    assert (
+        "  d was asked for its judgement, and nothing came of it (5 ms, $0.000000): timeout.\n"
+    ) in tell(replace(ANSWERED, advice=advice))
+
+
+def test_a_change_of_a_policy_is_no_call() -> None:
+    event = PolicyEvent(
+        change=PolicyChange.PROMOTED,
+        policy="support@4",
+        who="ada",
+        why="It held.",
+        before="support@3",
+    )
+    record = Record(
+        decision_id="dec_9",
+        at_ms=1_795_219_200_000,
+        tenant="local",
+        principal="ada",
+        transport="cli",
+        tool="policy promote",
+        outcome="ok",
+        latency_ms=3,
+        event=event,
+    )
+
+    assert tell(record).splitlines() == [
+        "policy promote at 2026-11-21 00:00:00 UTC (dec_9)",
+        "  Called by ada of tenant local, over cli.",
+        "",
+        "What changed",
+        "  support@4 serves everybody from now on, in place of support@3.",
+        "  By ada: It held.",
+    ]
 
 
 def test_the_same_target_again_is_no_fallback() -> None:

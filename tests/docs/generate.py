@@ -24,6 +24,7 @@ from mcp_router.settings import ProviderKind, parse_settings
 from mcp_router.telemetry.metrics import BUCKETS_S, HELP
 from mcp_router.tools.registry import REGISTRY
 from mcp_router.tools.tool import AnyTool
+from tests.docs.policy_fields import policy_fields
 from tests.docs.schemas import Row, rows
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -200,6 +201,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "errors": codes,
     "commands": commands,
     "metrics": metrics,
+    "policy-fields": policy_fields,
     "export-columns": columns,
     "fault-kinds": faults,
     "provider-addresses": addresses,

@@ -15,7 +15,9 @@ from mcp_router.desks.salesforce_records import TIER_FIELD
 from mcp_router.domain.action import ActionState, Outcome, Strategy
 from mcp_router.domain.alert import AlertKind
 from mcp_router.domain.caller import Scope
-from mcp_router.domain.policy import PoolStrategy
+from mcp_router.domain.guardrails import ConfidenceSource
+from mcp_router.domain.learning import LearningMode
+from mcp_router.domain.policy import FallbackOrder, PoolStrategy
 from mcp_router.domain.record import Record
 from mcp_router.errors import RouterError
 from mcp_router.ledger.keys import KeySource
@@ -110,10 +112,21 @@ def test_every_setting_is_told() -> None:
 POLICY = """
 zzzz: 1
 limits: {zzzz: 1}
+budgets: {zzzz: 1}
+learning: {zzzz: 1}
 intents: {one: {zzzz: 1}}
-pools: {one: {zzzz: 1, targets: [{zzzz: 1}]}}
-rules: [{zzzz: 1, when: {zzzz: 1}, limits: {zzzz: 1}}]
+pools: {one: {zzzz: 1, weights: {zzzz: 1}, targets: [{zzzz: 1}]}}
+rules:
+  - zzzz: 1
+    when: {zzzz: 1}
+    limits: {zzzz: 1}
+    requires: {zzzz: 1}
+    checks: {zzzz: 1}
+    confidence: {zzzz: 1}
+    advisor: {zzzz: 1}
+    cache: {zzzz: 1}
 tools: {lookup_ticket: {zzzz: 1}}
+tests: [{zzzz: 1, given: {zzzz: 1}, expect: {zzzz: 1}}]
 """
 
 
@@ -123,9 +136,12 @@ def test_every_policy_field_and_signal_is_told() -> None:
     known = known_keys(told)
     assert {"owner", "deadline_s", "examples", "strategy", "quality", "fallback"} <= known
     assert {"intent", "tenant", "prompt_tokens_at_most", "tools_offered"} <= known
-    shown = named("policies.md")
-    assert known - shown == set()
-    assert set(PoolStrategy) - shown == set()
+    assert {"ticket_usd", "mode", "latency", "residency", "citations", "from"} <= known
+    assert {"below", "ttl_s", "safety_flag", "refused"} <= known
+    assert known - named("policies.md", "policy-guards.md") == set(), "the guide tells every key"
+    assert known - named("policy-fields.md") == set()
+    words = {*PoolStrategy, *FallbackOrder, *LearningMode, *ConfidenceSource}
+    assert words - named("policies.md", "policy-guards.md") == set()
 
 
 def test_every_fault_kind_and_credential_is_told() -> None:

@@ -1,19 +1,24 @@
 """The documents that the pages show are documents that the router takes."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from mcp_router.errors import InvalidSettings, MissingSecret
+from mcp_router.marked_yaml import parse_yaml
+from mcp_router.policy.schema import policy_schema
 from mcp_router.policy.source import PolicySource, examine
 from mcp_router.settings import Settings, parse_settings
 from mcp_router.signals.intent import NAMED_FROM
 from tests.docs.pages import Block, blocks, text
 from tests.source_tree import CHECKOUT
 
+SCHEMA = json.loads(policy_schema())
 _README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 _VARIABLES = re.findall(r"\$\{(\w+)\}", text("configuration.md") + _README)
 ENVIRON = {
@@ -111,11 +116,17 @@ def test_what_the_page_calls_required_is_required(section: str, folder: Path) ->
     assert re.findall(r"^\| `(\w+)` \| required \|", part, re.MULTILINE) == missing
 
 
-@pytest.mark.parametrize("block", of("docs/policies.md"), ids=str)
-def test_policies_of_the_page_load(block: Block) -> None:
-    document = completed(of("docs/policies.md")[0], block)
+POLICY_PAGES = ("policies.md", "policy-guards.md")
+POLICY_BLOCKS = [block for page in POLICY_PAGES for block in of(f"docs/{page}")]
 
-    assert examine(document.encode(), file=str(block)).problems == ()
+
+@pytest.mark.parametrize("block", POLICY_BLOCKS, ids=str)
+def test_policies_of_the_page_load_and_fulfil_the_schema(block: Block) -> None:
+    document = completed(of("docs/policies.md")[0], block).encode()
+    value = parse_yaml(document, file=str(block)).value
+
+    assert examine(document, file=str(block)).problems == ()
+    assert [one.message for one in Draft202012Validator(SCHEMA).iter_errors(value)] == []
 
 
 def test_the_smallest_policy_stands_in_the_place_that_the_page_names(tmp_path: Path) -> None:

@@ -160,7 +160,12 @@ def test_a_document_becomes_a_policy(folder: Path) -> None:
 def test_every_condition_of_a_document_reaches_its_rule() -> None:
     when = (
         "customer_tier: [vip, gold], tenant: acme, locale: no, channel: voice, "
-        "prompt_tokens_at_least: 10, turns_at_least: 3, tools_offered: false"
+        "prompt_tokens_at_least: 10, turns_at_least: 3, turns_at_most: 9, tools_offered: false, "
+        "tools_required: false, retrieval_confidence_at_least: 0.1, "
+        "retrieval_confidence_at_most: 0.9, safety_flag: threat, sensitive_topic: [legal, press], "
+        "pii_kind: card, ticket_status: [new, open], ticket_priority: urgent, "
+        "complexity_at_least: 0.2, complexity_at_most: 0.8, cache_similarity_at_least: 0.7, "
+        "deadline_s_at_least: 1, deadline_s_at_most: 9.5, ticket_spend_usd_at_least: 0.25"
     )
 
     policy = examine(changed("intent: dispute", when).encode(), file="x").policy
@@ -174,7 +179,22 @@ def test_every_condition_of_a_document_reaches_its_rule() -> None:
         channels=("voice",),
         min_prompt_tokens=10,
         min_turns=3,
+        max_turns=9,
         tools_offered=False,
+        tools_required=False,
+        min_retrieval_confidence=0.1,
+        max_retrieval_confidence=0.9,
+        safety_flags=("threat",),
+        sensitive_topics=("legal", "press"),
+        pii_kinds=("card",),
+        ticket_statuses=("new", "open"),
+        ticket_priorities=("urgent",),
+        min_complexity=0.2,
+        max_complexity=0.8,
+        min_cache_similarity=0.7,
+        min_deadline_s=1,
+        max_deadline_s=9.5,
+        min_ticket_spend_microusd=250_000,
     )
 
 

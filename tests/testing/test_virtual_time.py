@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from mcp_router.storage.sqlite.actions import ActionTable
+from mcp_router.storage.sqlite.inline import InlineDatabase
 from mcp_router.testing.clock import NOON_MS
-from mcp_router.testing.inline_database import InlineDatabase
 from mcp_router.testing.virtual_time import VirtualClock, VirtualHost, VirtualTimeLoop
 
 T = TypeVar("T")

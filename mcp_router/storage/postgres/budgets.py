@@ -5,8 +5,9 @@ accounts: no lock is held while the network is waited for, and all of it shares 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import psycopg
 from psycopg.rows import DictRow
@@ -19,7 +20,9 @@ from mcp_router.storage.postgres.writer import Writer
 FORGOTTEN_MS = 24 * 60 * 60 * 1000
 """How long after its end a hold that counted as spent in full can still be put right."""
 
-_DO = "SELECT * FROM mcp_router_budget(%s::json) ORDER BY n"
+_Place: TypeAlias = tuple[str, str, str]  # tenant, scope and key
+
+_DO = "SELECT * FROM mcp_router_budget(%s::json, %s::json) ORDER BY n"
 _SWEEP = "SELECT mcp_router_sweep(%s, %s) AS swept"
 _BALANCES = """
     SELECT coalesce(b.spent_microusd, 0) AS spent, coalesce(b.held_microusd, 0) AS held
@@ -104,8 +107,12 @@ class BudgetTable:
     async def _do(self, batch: Sequence[_Item]) -> Sequence[_Done | RouterError]:
         """Do what a batch asks for in one transaction, or one by one if an item is refused."""
 
+        places = _places(batch)
+        numbers = {place: number for number, place in enumerate(places, start=1)}
+        told = json.dumps(places), json.dumps([_told(one, numbers) for one in batch])
+
         async def job(connection: Connection, again: bool) -> Sequence[_Done | RouterError]:
-            found = await connection.execute(_DO, (json.dumps([_told(one) for one in batch]),))
+            found = await connection.execute(_DO, told)
             rows = await found.fetchall()
             return [_read(item, row) for item, row in zip(batch, rows, strict=True)]
 
@@ -122,16 +129,30 @@ class BudgetTable:
         return [(await self._do([item]))[0] for item in batch]
 
 
-def _told(item: _Item) -> dict[str, object]:
-    """Return an item as the database's function reads it."""
-    accounts = [(one.scope.value, one.key, one.limit_microusd) for one in item.hold.accounts]
+def _places(batch: Sequence[_Item]) -> list[_Place]:
+    """Return every account of a batch once, in the order in which everybody locks them."""
+    return sorted(
+        {
+            (item.hold.tenant, one.scope.value, one.key)
+            for item in batch
+            for one in item.hold.accounts
+        }
+    )
+
+
+def _told(item: _Item, numbers: Mapping[_Place, int]) -> dict[str, object]:
+    """Return an item as the database's function reads it, its accounts by their numbers."""
+    hold = item.hold
     return {
         "what": item.what,
-        "hold_id": item.hold.hold_id,
-        "tenant": item.hold.tenant,
-        "accounts": accounts,
+        "hold_id": hold.hold_id,
+        "tenant": hold.tenant,
+        "scopes": [one.scope.value for one in hold.accounts],
+        "keys": [one.key for one in hold.accounts],
+        "limits": [one.limit_microusd for one in hold.accounts],
+        "at": [numbers[hold.tenant, one.scope.value, one.key] for one in hold.accounts],
         "amount": item.amount,
-        "ttl": item.hold.ttl_ms,
+        "ttl": hold.ttl_ms,
     }
 
 
@@ -140,13 +161,13 @@ def _read(item: _Item, row: DictRow) -> _Done | RouterError:
     if row["gone"]:
         return IllegalTransition("A hold that is settled cannot be extended.")
 
-    balances = _balances(item.hold.accounts, row["balances"])
+    balances = _balances(item.hold.accounts, zip(row["spent"], row["held"], strict=True))
     short = None if row["short"] is None else balances[row["short"] - 1]
     return _Done(balances=balances, short=short)
 
 
 def _balances(
-    accounts: tuple[Account, ...], rows: Sequence[tuple[int, int]]
+    accounts: tuple[Account, ...], rows: Iterable[tuple[int, int]]
 ) -> tuple[Balance, ...]:
     """Return how accounts stand, by what is spent and held of each."""
     return tuple(

@@ -19,7 +19,7 @@ CREATE TABLE policy_stages (
 
 CREATE TABLE policy_events (
     name text NOT NULL,
-    seq bigint NOT NULL REFERENCES decisions (seq),
+    seq bigint NOT NULL,
     PRIMARY KEY (name, seq)
 );
 

@@ -26,6 +26,7 @@ _TAKE = """
 _MOVE = f"""
     UPDATE budget_accounts
     SET spent_microusd = spent_microusd + ?, held_microusd = held_microusd + ? WHERE {_KEYED}
+    RETURNING spent_microusd, held_microusd
 """  # noqa: S608  # our words
 _BALANCE = f"SELECT spent_microusd, held_microusd FROM budget_accounts WHERE {_KEYED}"  # noqa: S608  # our words
 _FIND = "SELECT amount_microusd, lapsed FROM budget_holds WHERE hold_id = ?"
@@ -108,13 +109,13 @@ class BudgetTable:
         def job(connection: sqlite3.Connection) -> tuple[Balance, ...]:
             row = connection.execute(_FIND, (hold.hold_id,)).fetchone()
 
-            if row is not None:
-                amount = row["amount_microusd"]
-                assumed, held = (amount, 0) if row["lapsed"] else (0, amount)
-                _move(connection, hold, spent=spent_microusd - assumed, held=-held)
-                connection.execute(_SETTLE, (hold.hold_id,))
+            if row is None:
+                return _balances(connection, hold.tenant, hold.accounts)
 
-            return _balances(connection, hold.tenant, hold.accounts)
+            amount = row["amount_microusd"]
+            assumed, held = (amount, 0) if row["lapsed"] else (0, amount)
+            connection.execute(_SETTLE, (hold.hold_id,))
+            return _move(connection, hold, spent=spent_microusd - assumed, held=-held)
 
         return await self._database.write(job)
 
@@ -130,7 +131,8 @@ class BudgetTable:
                 amount = row["amount_microusd"]
 
                 for scope, key in json.loads(row["accounts"]):
-                    connection.execute(_MOVE, (amount, -amount, row["tenant"], scope, key))
+                    values = (amount, -amount, row["tenant"], scope, key)
+                    connection.execute(_MOVE, values).fetchone()
 
                 connection.execute(_LAPSE, (row["hold_id"],))
 
@@ -171,10 +173,18 @@ def _take(connection: sqlite3.Connection, hold: Hold, amount_microusd: int) -> N
             raise _Short(_balance(connection, hold.tenant, one))
 
 
-def _move(connection: sqlite3.Connection, hold: Hold, *, spent: int, held: int) -> None:
-    """Add to what is spent and held in each account."""
+def _move(
+    connection: sqlite3.Connection, hold: Hold, *, spent: int, held: int
+) -> tuple[Balance, ...]:
+    """Add to what is spent and held in each account, and return how they stand then."""
+    balances = []
+
     for one in hold.accounts:
-        connection.execute(_MOVE, (spent, held, hold.tenant, one.scope.value, one.key))
+        values = (spent, held, hold.tenant, one.scope.value, one.key)
+        now = connection.execute(_MOVE, values).fetchone()
+        balances.append(Balance(account=one, spent_microusd=now[0], held_microusd=now[1]))
+
+    return tuple(balances)
 
 
 def _balances(

@@ -1,4 +1,4 @@
-"""SQLite without threads: the real tables, with every job done before the next line runs."""
+"""SQLite without threads, for proofs: the real tables, each job done before the next line runs."""
 
 import sqlite3
 from collections.abc import Callable

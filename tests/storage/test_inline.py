@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mcp_router.errors import StorageUnavailable
-from mcp_router.testing.inline_database import InlineDatabase
+from mcp_router.storage.sqlite.inline import InlineDatabase
 
 
 @pytest.fixture
