@@ -98,8 +98,8 @@ SAME_FLOOR = {
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "fields", "ledger.parcel", "ledger_settings", "model_settings", "review", "settings",
-    "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
+    "alerts_settings", "fields", "ledger.parcel", "ledger_settings", "model_settings", "review",
+    "settings", "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),

@@ -9,7 +9,7 @@ from mcp_router.alerts.aggregate import WINDOW_MS, judge, merged
 from mcp_router.alerts.delivery import Deliverer
 from mcp_router.alerts.digest import DayBook
 from mcp_router.alerts.patience import GIVEN_UP_MS
-from mcp_router.alerts.reading import facts_of
+from mcp_router.alerts.reading import facts_of, read
 from mcp_router.alerts.sink import Sink, open_sink
 from mcp_router.alerts.store import AlertStore
 from mcp_router.alerts.watch import Watch
@@ -69,9 +69,10 @@ class Alerts:
         if not self._sinks or record.event is not None:
             return
 
-        self._book.count(record, self._clock.now_ms())
+        reading = read(record)
+        self._book.count(reading, self._clock.now_ms())
 
-        for alert in self._watch.read(record):
+        for alert in self._watch.read(reading):
             self.raise_alert(alert)
 
     def raise_alert(self, alert: Alert) -> None:
@@ -135,7 +136,7 @@ class Alerts:
         for stored in news:
             # What happened while nobody was told of anything is not told years later.
             if now_ms - stored.record.at_ms < GIVEN_UP_MS:
-                for alert in self._watch.read(stored.record):
+                for alert in self._watch.read(read(stored.record)):
                     self.raise_alert(alert)
 
         if news:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from mcp_router.alerts.reading import counts_of, facts_of
+from mcp_router.alerts.reading import Reading, counts_of, facts_of
 from mcp_router.alerts.wording import timestamp
 from mcp_router.domain.alert import Alert, AlertKind, DayCounts, KeptDay, alert_id
-from mcp_router.domain.record import Record
 
 GRACE_MS = 60_000
 """How long after its end a day is still counted: other processes write a little later."""
@@ -63,9 +62,9 @@ class DayBook:
         if day not in self._days:
             self._add(day, DayCounts())
 
-    def count(self, record: Record, now_ms: int) -> None:
+    def count(self, reading: Reading, now_ms: int) -> None:
         """Add one call to its day."""
-        self._add(day_of(now_ms, self._hour), counts_of(record))
+        self._add(day_of(now_ms, self._hour), counts_of(reading))
 
     def count_changes(self, changes: int, now_ms: int) -> None:
         """Add changes of policies."""

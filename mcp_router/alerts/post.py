@@ -1,14 +1,14 @@
 """The one way out for alerts: one request, once, to an address that was checked.
 
-Nothing of the environment changes what happens: no proxy, no certificate file and no netrc is
-read from it. No redirect is followed, for it could lead inside. No connection is kept: a kept one
-would be known by its address alone, and serve another name at it that was never checked.
+The transport is used and not the client around it, which would log the URL, that may be a secret.
+So no redirect is followed, which could lead inside, no cookie is kept, and nothing of the
+environment changes what happens. No connection is kept: a kept one would be known by its address
+alone, and serve another name at it that was never checked.
 """
 
 import math
 import ssl
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
 import anyio
@@ -23,12 +23,13 @@ TIMEOUT_S = 25.0
 
 _STEPS = httpx2.Timeout(10.0, connect=5.0)  # each step by itself, so that TLS ends tidily
 _LIMITS = httpx2.Limits(max_keepalive_connections=0)
-_HEADERS = {
-    "accept": "*/*",
-    "accept-encoding": "identity",
-    "content-type": "application/json",
-    "user-agent": f"mcp-support-router/{__version__}",
-}
+_HEADERS = (
+    ("accept", "*/*"),
+    ("accept-encoding", "identity"),
+    ("connection", "close"),
+    ("content-type", "application/json"),
+    ("user-agent", f"mcp-support-router/{__version__}"),
+)
 _PORTS = {"https": 443, "http": 80}
 _MOST_ADDRESSES = 4
 
@@ -74,14 +75,10 @@ class Post:
         self._allow_private = allow_private
         self._resolve = resolve
         self._timeout_s = timeout_s
-        self._client = httpx2.AsyncClient(
+        self._transport = httpx2.AsyncHTTPTransport(
             verify=True if ca_bundle is None else _trust(ca_bundle),
             trust_env=False,
-            follow_redirects=False,
             limits=_LIMITS,
-            headers=_HEADERS,
-            timeout=_STEPS,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
 
     async def send(self, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Receipt:
@@ -96,7 +93,7 @@ class Post:
 
     async def aclose(self) -> None:
         """Close what is open."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def _send(self, body: bytes, headers: tuple[tuple[str, str], ...]) -> Receipt:
         """Send to the first address that takes a connection."""
@@ -122,14 +119,14 @@ class Post:
         self, address: str, body: bytes, headers: tuple[tuple[str, str], ...]
     ) -> Receipt:
         """Send to one address, with the name in what TLS and HTTP ask for."""
-        request = self._client.build_request(
+        request = httpx2.Request(
             "POST",
             self._url.copy_with(host=address),
-            headers=[("host", self._url.netloc.decode("ascii")), *headers],
+            headers=[("host", self._url.netloc.decode("ascii")), *_HEADERS, *headers],
             content=body,
-            extensions={"sni_hostname": self._host},
+            extensions={"sni_hostname": self._host, "timeout": _STEPS.as_dict()},
         )
-        response = await self._client.send(request, stream=True)
+        response = await self._transport.handle_async_request(request)
         await response.aclose()  # what it says besides is of no use
         return Receipt(
             status=response.status_code,

@@ -1,5 +1,7 @@
 """What a record says that an operator may want to be told; nothing is remembered between two."""
 
+from dataclasses import dataclass
+
 from mcp_router.domain.alert import Alert, AlertKind, DayCounts, Fact, FactValue, alert_id, fact
 from mcp_router.domain.attempt import Attempt, Purpose, Reason
 from mcp_router.domain.record import Record
@@ -29,6 +31,41 @@ FAILURES = frozenset(
 """How an attempt ends by its target's fault, not by what was asked of it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A record, and what several questions about it need.
+
+    `answers` are the attempts that were for the answer, at targets that the decision has ranked.
+    `wanted` is the first of these targets, where one was tried and the call was answered;
+    `fell_back` says that another one had to answer, or was asked as well.
+    """
+
+    record: Record
+    answers: tuple[Attempt, ...] = ()
+    wanted: str | None = None
+    fell_back: bool = False
+
+
+def read(record: Record) -> Reading:
+    """Return the record as it is looked at here."""
+    decision = record.decision
+
+    if decision is None or not record.attempts:
+        return Reading(record=record)
+
+    ranked = [one.target for one in decision.candidates]
+    answers = tuple(
+        one for one in record.attempts if one.purpose is Purpose.ANSWER and one.target in ranked
+    )
+
+    if not answers or record.outcome not in ANSWERED:
+        return Reading(record=record, answers=answers)
+
+    elsewhere = record.target not in (None, ranked[0])
+    fell_back = elsewhere or any(one.target != answers[0].target for one in answers)
+    return Reading(record=record, answers=answers, wanted=ranked[0], fell_back=fell_back)
+
+
 def facts_of(*named: tuple[str, FactValue | None]) -> tuple[Fact, ...]:
     """Return those that are known, in order.
 
@@ -38,37 +75,14 @@ def facts_of(*named: tuple[str, FactValue | None]) -> tuple[Fact, ...]:
     return tuple(fact(name, value) for name, value in named if value is not None)
 
 
-def answers(record: Record) -> tuple[Attempt, ...]:
-    """Return the attempts that were for the answer, at targets that the decision has ranked."""
-    ranked = {one.target for one in record.decision.candidates} if record.decision else set()
-    return tuple(
-        one for one in record.attempts if one.purpose is Purpose.ANSWER and one.target in ranked
-    )
-
-
-def first_target(record: Record) -> str | None:
-    """Return the target that the decision wanted, where one was tried and one has answered."""
-    if record.decision is None or record.outcome not in ANSWERED or not answers(record):
-        return None
-
-    return record.decision.candidates[0].target
-
-
-def fell_back(record: Record) -> bool:
-    """Return whether another target than the first one had to answer, or was asked as well."""
-    wanted = first_target(record)
-    tried = {one.target for one in answers(record)}
-    return wanted is not None and (record.target not in (None, wanted) or len(tried) > 1)
-
-
-def fallback(record: Record) -> Alert | None:
+def fallback(reading: Reading) -> Alert | None:
     """Return the alert that another target than the first one had to answer."""
-    wanted = first_target(record)
+    record, wanted = reading.record, reading.wanted
 
-    if wanted is None or record.decision is None or not fell_back(record):
+    if not reading.fell_back or wanted is None or record.decision is None:
         return None
 
-    failed = next((one for one in answers(record) if one.target == wanted), None)
+    failed = next((one for one in reading.answers if one.target == wanted), None)
     return _alert(
         record,
         AlertKind.FALLBACK_TRIGGERED,
@@ -94,7 +108,7 @@ def over_budget(record: Record) -> Alert | None:
     return _alert(
         record,
         AlertKind.BUDGET_EXCEEDED,
-        record.tenant,
+        "",
         facts_of(
             ("tool", record.tool),
             ("scope", tightest.account.scope.value if tightest else None),
@@ -108,7 +122,7 @@ def over_budget(record: Record) -> Alert | None:
 
 def unknown_action(record: Record) -> Alert | None:
     """Return the alert that nobody knows whether a write was applied."""
-    if record.outcome != UNKNOWN and record.error_code != UNKNOWN:
+    if not is_unknown(record):
         return None
 
     return _alert(
@@ -123,6 +137,11 @@ def unknown_action(record: Record) -> Alert | None:
         ),
         tenant=record.tenant,
     )
+
+
+def is_unknown(record: Record) -> bool:
+    """Return whether nobody knows if the call's write was applied."""
+    return UNKNOWN in (record.outcome, record.error_code)
 
 
 def policy_change(record: Record, event: PolicyEvent) -> Alert:
@@ -142,15 +161,16 @@ def policy_change(record: Record, event: PolicyEvent) -> Alert:
     )
 
 
-def counts_of(record: Record) -> DayCounts:
-    """Return what the record adds to its day."""
+def counts_of(reading: Reading) -> DayCounts:
+    """Return what the call adds to its day."""
+    record = reading.record
     return DayCounts(
         calls=1,
         succeeded=int(record.outcome in SUCCEEDED),
         cost_microusd=record.cost_microusd,
-        fallbacks=int(fell_back(record)),
+        fallbacks=int(reading.fell_back),
         budget_refusals=int(record.error_code == BUDGET),
-        unknown_actions=int(UNKNOWN in (record.outcome, record.error_code)),
+        unknown_actions=int(is_unknown(record)),
     )
 
 
@@ -163,10 +183,11 @@ def _alert(
     tenant: str | None = None,
 ) -> Alert:
     """Return the alert about a record: the same one, however often the record is read."""
+    about = " ".join(part for part in (kind.value, tenant, subject) if part)
     return Alert(
         alert_id=alert_id(kind, record.decision_id),
         kind=kind,
-        key=f"{kind.value} {tenant or ''} {subject}",
+        key=about,
         at_ms=record.at_ms + record.latency_ms,
         tenant=tenant,
         facts=facts,

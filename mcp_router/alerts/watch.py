@@ -9,11 +9,9 @@ from mcp_router.alerts.reading import (
     BUDGET,
     ERROR,
     FAILURES,
-    answers,
+    Reading,
     facts_of,
     fallback,
-    fell_back,
-    first_target,
     over_budget,
     policy_change,
     unknown_action,
@@ -34,15 +32,17 @@ class Watch:
         self._levels: defaultdict[tuple[str, str, str], LevelWatch] = defaultdict(LevelWatch)
         self._rates: defaultdict[str, RateWatch] = defaultdict(RateWatch)
 
-    def read(self, record: Record) -> Iterator[Alert]:
+    def read(self, reading: Reading) -> Iterator[Alert]:
         """Yield what the record says, and what it completes."""
+        record = reading.record
+
         if record.event is not None:
             yield policy_change(record, record.event)
             return
 
-        yield from filter(None, (fallback(record), over_budget(record), unknown_action(record)))
+        yield from filter(None, (fallback(reading), over_budget(record), unknown_action(record)))
         yield from self._bursts_of(record)
-        yield from self._drifts_of(record)
+        yield from self._drifts_of(reading)
 
     def _bursts_of(self, record: Record) -> Iterator[Alert]:
         """Yield the bursts of targets, and of the tenant."""
@@ -63,19 +63,18 @@ class Watch:
         if burst is not None:
             yield _burst(record, burst, target=None, reason=record.error_code)
 
-    def _drifts_of(self, record: Record) -> Iterator[Alert]:
+    def _drifts_of(self, reading: Reading) -> Iterator[Alert]:
         """Yield the drifts of targets: of latency and cost by answer, of fallbacks by call."""
-        for attempt in answers(record):
+        for attempt in reading.answers:
             if attempt.reason is Reason.OK:
-                yield from self._levels_of(record, attempt)
+                yield from self._levels_of(reading.record, attempt)
 
-        wanted = first_target(record)
-
-        if wanted is not None:
-            drift = self._rates[wanted].feed(fell_back(record))
+        if reading.wanted is not None:
+            drift = self._rates[reading.wanted].feed(reading.fell_back)
 
             if drift is not None:
-                yield _drift(record, drift, target=wanted, metric="fallback_rate")
+                record, target = reading.record, reading.wanted
+                yield _drift(record, drift, target=target, metric="fallback_rate")
 
     def _levels_of(self, record: Record, attempt: Attempt) -> Iterator[Alert]:
         """Yield the drifts that an answer completes; those of different tools differ always."""

@@ -1,8 +1,10 @@
 """Alerts over a store of a test's choice and a receiver that the test controls."""
 
 import itertools
-from collections.abc import Callable
-from dataclasses import replace
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 from mcp_router.alerts.alerts import Alerts
 from mcp_router.alerts.post import Post
@@ -12,7 +14,10 @@ from mcp_router.alerts_settings import AlertSettings, SinkKind, SinkSettings
 from mcp_router.clock import Clock
 from mcp_router.domain.alert import AlertKind
 from mcp_router.domain.secret import Secret
-from tests.alerts.receiver import Receiver
+from mcp_router.testing.alerts import MemoryAlerts
+from mcp_router.testing.clock import ManualClock
+from mcp_router.testing.stores import MemoryRecords
+from tests.alerts.receiver import Arrived, Receiver
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TIMEOUT_S = 2.0
@@ -60,3 +65,25 @@ def alerting(
 ) -> Alerts:
     settings = AlertSettings(sinks=sinks, digest_hour=7)
     return Alerts(settings, store, clock, entropy, jitter=jitter, opening=impatient)
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """A store in memory with its clock, for as many processes as a test wants."""
+
+    clock: ManualClock
+    records: MemoryRecords
+    store: MemoryAlerts
+
+
+@asynccontextmanager
+async def running(house: House, *sinks: SinkSettings) -> AsyncIterator[Alerts]:
+    """Yield the alerts of one process, and end it."""
+    alerts = alerting(house.store, house.clock, *sinks)
+    yield alerts
+    await alerts.aclose()
+
+
+def body(arrived: Arrived) -> dict[str, object]:
+    value: dict[str, object] = json.loads(arrived.body)
+    return value

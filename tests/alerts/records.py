@@ -65,3 +65,7 @@ def failed(code: str, *attempts: Attempt, name: str = "1", at_ms: int = NOON_MS)
     """Return a call that ended with that error."""
     ended = call(*attempts, name=name, at_ms=at_ms, outcome="error")
     return replace(ended, target=None, error_code=code)
+
+
+FELL_BACK = call(attempt(FIRST, Reason.TIMEOUT), attempt(SECOND))
+OVER = failed("budget_exceeded")

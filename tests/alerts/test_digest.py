@@ -1,6 +1,7 @@
 """Days that begin at the hour of the digest, and what is told of each."""
 
 from mcp_router.alerts.digest import GRACE_MS, DayBook, day_of, digest_of
+from mcp_router.alerts.reading import read
 from mcp_router.domain.alert import Alert, AlertKind, DayCounts, Fact, KeptDay
 from tests.alerts.records import attempt, call, failed
 
@@ -50,14 +51,14 @@ def test_a_book_counts_by_day_and_gives_what_is_new() -> None:
     book.open(SEVEN_MS)
     assert book.unsaved() == (KeptDay(day=DAY, process="prc_1", counts=DayCounts()),)
 
-    book.count(call(attempt()), SEVEN_MS)
-    book.count(failed("budget_exceeded"), SEVEN_MS + 1)
+    book.count(read(call(attempt())), SEVEN_MS)
+    book.count(read(failed("budget_exceeded")), SEVEN_MS + 1)
     book.count_changes(2, SEVEN_MS + 2)
     rows = book.unsaved()
     counts = DayCounts(calls=2, succeeded=1, cost_microusd=100, budget_refusals=1, policy_changes=2)
     assert rows == (KeptDay(day=DAY, process="prc_1", counts=counts),)
 
-    book.count(call(attempt()), SEVEN_MS)
+    book.count(read(call(attempt())), SEVEN_MS)
     book.saved(rows)
     assert [row.counts.calls for row in book.unsaved()] == [3]
     book.saved(book.unsaved())

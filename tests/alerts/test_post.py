@@ -1,6 +1,7 @@
 """One request to an address that was checked, and what came of it."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,13 @@ async def test_the_body_arrives_with_its_headers_and_the_name_of_the_host(
     assert arrived.headers["host"] == f"localhost:{receiver.port}"
     assert arrived.headers["webhook-id"] == "alr_1"
     assert arrived.headers["content-type"] == "application/json"
+
+
+async def test_no_log_holds_the_url(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        await sent(inside(receiver))
+
+    assert "s3cret" not in caplog.text
 
 
 async def test_this_machine_is_not_asked_unless_it_is_allowed(receiver: Receiver) -> None:

@@ -12,13 +12,12 @@ from typing import TypeAlias
 import pytest
 
 from mcp_router.domain.alert import AlertKind
-from mcp_router.domain.attempt import Reason
 from mcp_router.domain.rollout import PolicyChange, PolicyEvent
 from mcp_router.storage.store import Store, open_store
 from mcp_router.testing.clock import NOON_MS, ManualClock
 from tests.alerts.parts import alerting, webhook
 from tests.alerts.receiver import HANG, Receiver
-from tests.alerts.records import FIRST, SECOND, attempt, call, failed
+from tests.alerts.records import FELL_BACK, OVER, call, failed
 from tests.storage.hosts import ManualHost
 from tests.storage.postgres.clock import ServerClock
 from tests.storage.postgres.server import fresh_url
@@ -93,7 +92,6 @@ async def test_one_key_is_told_once_in_five_minutes_by_both_together(
     receiver: Receiver,
     tmp_path: Path,
 ) -> None:
-    fell_back = call(attempt(FIRST, Reason.TIMEOUT), attempt(SECOND))
     sink = replace(webhook(receiver), events=frozenset({AlertKind.FALLBACK_TRIGGERED}))
 
     async with opening(tmp_path) as (first, second, advance):
@@ -101,7 +99,7 @@ async def test_one_key_is_told_once_in_five_minutes_by_both_together(
         both = [alerting(one.alerts, clock, sink) for one in (first, second)]
 
         for number in range(20):
-            both[number % 2].observe(replace(fell_back, decision_id=f"dec_{number}"))
+            both[number % 2].observe(replace(FELL_BACK, decision_id=f"dec_{number}"))
             await asyncio.gather(*(alerts.work() for alerts in both))
 
         advance(300)
@@ -124,7 +122,7 @@ async def test_what_a_replica_was_sending_when_it_died_is_sent_again_by_the_othe
 
     async with opening(tmp_path) as (first, second, advance):
         dying, other = (alerting(one.alerts, clock, webhook(receiver)) for one in (first, second))
-        dying.observe(failed("budget_exceeded"))
+        dying.observe(OVER)
         working = asyncio.create_task(dying.work())
         await asyncio.wait_for(receiver.came.wait(), 10)
         working.cancel()

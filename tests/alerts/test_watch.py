@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from mcp_router.alerts.reading import counts_of, fell_back
+from mcp_router.alerts import reading
+from mcp_router.alerts.reading import counts_of
 from mcp_router.alerts.watch import Watch
 from mcp_router.alerts.webhook import body_of
 from mcp_router.domain.alert import Alert, AlertKind, DayCounts, Fact
@@ -14,16 +15,15 @@ from mcp_router.domain.budget import Account, Balance, BudgetScope
 from mcp_router.domain.record import Record
 from mcp_router.domain.rollout import PolicyChange, PolicyEvent
 from mcp_router.testing.clock import NOON_MS
-from tests.alerts.records import FIRST, SECOND, attempt, call, failed
+from tests.alerts.records import FELL_BACK, FIRST, SECOND, attempt, call, failed
 
-FELL_BACK = call(attempt(FIRST, Reason.TIMEOUT), attempt(SECOND))
 ADVISED = call(attempt(FIRST), replace(attempt(SECOND), purpose=Purpose.ADVICE))
 MINUTE_MS = 60_000
 
 
 def read(*records: Record) -> list[Alert]:
     watch = Watch()
-    return [alert for record in records for alert in watch.read(record)]
+    return [alert for record in records for alert in watch.read(reading.read(record))]
 
 
 def told(alert: Alert) -> dict[str, object]:
@@ -39,7 +39,7 @@ def test_a_fallback_names_both_targets_and_why() -> None:
         Alert(
             alert_id="alr_932f721d810e80944829d6d9",
             kind=AlertKind.FALLBACK_TRIGGERED,
-            key=f"router.fallback_triggered  {FIRST}",
+            key=f"router.fallback_triggered {FIRST}",
             at_ms=NOON_MS + 10,
             facts=(
                 Fact(name="target", value=FIRST),
@@ -73,7 +73,7 @@ def test_the_same_record_makes_the_same_alert_in_every_process() -> None:
     ],
 )
 def test_what_a_fallback_is(record: Record, expected: bool) -> None:
-    assert fell_back(record) is expected
+    assert reading.read(record).fell_back is expected
     kinds = [alert.kind for alert in read(record)]
     assert kinds == ([AlertKind.FALLBACK_TRIGGERED] if expected else [])
 
@@ -128,7 +128,7 @@ def test_a_change_of_a_policy_says_what_and_who_but_not_the_reason_in_words() ->
     (alert,) = read(replace(call(), event=event))
 
     assert alert.kind is AlertKind.POLICY_CHANGED
-    assert alert.key == "router.policy_changed  support@2 rolled_out"
+    assert alert.key == "router.policy_changed support@2 rolled_out"
     assert told(alert) == {
         "change": "rolled_out",
         "policy": "support@2",
@@ -243,7 +243,7 @@ def test_a_target_that_falls_back_more_often_is_told() -> None:
     ],
 )
 def test_what_a_call_adds_to_its_day(record: Record, expected: DayCounts) -> None:
-    assert counts_of(record) == expected
+    assert counts_of(reading.read(record)) == expected
 
 
 def test_no_text_that_a_customer_wrote_can_be_in_an_alert() -> None:
