@@ -11,13 +11,19 @@ from typing import TypeVar
 
 from mcp_router.actions import Actions
 from mcp_router.audit.log import DecisionLog, RecordStore
+from mcp_router.budget.budgets import Budgets
+from mcp_router.cache.answers import AnswerCache
 from mcp_router.clock import Clock, SystemClock
 from mcp_router.desks.salesforce import SalesforceDesk
 from mcp_router.desks.zendesk import ZendeskDesk
-from mcp_router.domain.ids import Entropy
-from mcp_router.execute.judge import Judge
-from mcp_router.execute.reconciler import Pace, Reconciler
+from mcp_router.domain.caller import LOCAL_TENANT
+from mcp_router.domain.ids import Entropy, make_id
+from mcp_router.errors import StorageUnavailable
+from mcp_router.execute.judge import Judge, Unit
+from mcp_router.execute.reconciler import Chore, Pace, Reconciler
+from mcp_router.execute.shelf import Shelf
 from mcp_router.execute.targets import Desk, Targets
+from mcp_router.health.board import HealthBoard
 from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
@@ -25,6 +31,8 @@ from mcp_router.lookups import Lookups
 from mcp_router.policy.source import PolicySource
 from mcp_router.providers.prices import PriceBook
 from mcp_router.providers.provider import Provider, open_provider
+from mcp_router.providers.tokens import TokenScale
+from mcp_router.rollout.stages import Stages
 from mcp_router.router import Router
 from mcp_router.services import Services
 from mcp_router.settings import (
@@ -85,19 +93,33 @@ class App:
     entropy: Entropy
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keepers:
+    """Everything that keeps state over the store, or in memory."""
+
+    ledger: Ledger
+    log: DecisionLog
+    budgets: Budgets
+    estimates: Estimates
+    health: HealthBoard
+    stages: Stages
+    answers: AnswerCache
+    scale: TokenScale
+
+
 @asynccontextmanager
 async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> AsyncIterator[App]:
     """Open the store and every target, and begin to reconcile; end it all with the block.
 
     Raises:
         StorageUnavailable: the database cannot be opened.
-        PolicyRejected, UnknownPolicy: the configured policy cannot be used.
+        PolicyRejected, UnknownPolicy, PolicyEdited: the configured policy cannot be used.
         RetryingAdapter: a desk client would send again by itself.
     """
     clock = instruments.clock
     metrics = Metrics()
     policies = PolicySource(settings.policies)
-    policies.load(settings.policy)
+    policies.load(settings.policy)  # before anything is opened for it
 
     async with AsyncExitStack() as stack:
         store = open_store(
@@ -110,47 +132,28 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
         targets = await open_targets(settings, clock, stack, opening=instruments.provider)
         desks = {name: instruments.desk(desk) for name, desk in targets.desks.items()}
         targets = replace(targets, desks=desks)
-        judge = Judge(policies, settings.policy, targets)
-        estimates = Estimates(store.estimates, clock)
-        stack.push_async_callback(estimates.aclose)
-        observers = (metrics.observe, estimates.observe)
-        log = DecisionLog(instruments.records(store.decisions), clock, observers)
-        stack.push_async_callback(log.aclose)
-        ledger = Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s)
-        lookups = Lookups(judge=judge, targets=targets, log=log, clock=clock, jitter=random.random)
-        services = Services(
-            router=Router(
-                judge=judge,
-                targets=targets,
-                ledger=ledger,
-                log=log,
-                clock=clock,
-                jitter=random.random,
-            ),
-            lookups=lookups,
-            actions=Actions(
-                judge=judge,
-                targets=targets,
-                lookups=lookups,
-                ledger=ledger,
-                log=log,
-                clock=clock,
-                entropy=os.urandom,
-                owner=this_process(),
-            ),
-            ledger=ledger,
-            log=log,
-            estimates=estimates,
+        keepers = _keepers(store, settings, instruments, metrics, stack)
+        judge = Judge(
+            policies,
+            settings.policy,
+            targets,
+            stages=keepers.stages,
+            health=keepers.health,
+            estimates=keepers.estimates,
+            scale=keepers.scale,
+            draw=random.random,
         )
+        await _begin(keepers, judge)
+        services = _services(keepers, judge, targets, clock)
         reconciler = Reconciler(
-            ledger=ledger,
+            ledger=keepers.ledger,
             desks=targets.desks,
             clock=clock,
             entropy=os.urandom,
             process=this_process(),
             pace=_pace(settings.ledger),
             board=metrics,
-            chores=(log.catch_up, estimates.refresh),
+            chores=_chores(keepers, settings.ledger),
         )
         yield App(
             services=services,
@@ -162,6 +165,99 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             clock=clock,
             entropy=os.urandom,
         )
+
+
+def _keepers(
+    store: Store,
+    settings: Settings,
+    instruments: Instruments,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+) -> _Keepers:
+    """Return everything that keeps state over the store; `stack` lets each say its last words."""
+    clock = instruments.clock
+    estimates = Estimates(store.estimates, clock)
+    stages = Stages(store.stages, clock, os.urandom)
+    watching = (metrics.observe, estimates.observe, stages.observe)
+    log = DecisionLog(instruments.records(store.decisions), clock, watching)
+    stack.push_async_callback(estimates.aclose)
+    stack.push_async_callback(log.aclose)
+    # Several routers of one process may share a store, and each counts for itself.
+    process = f"{this_process()}#{make_id('app', clock.now_ms(), os.urandom)}"
+    return _Keepers(
+        ledger=Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s),
+        log=log,
+        budgets=Budgets(store.budgets, clock, os.urandom),
+        estimates=estimates,
+        health=HealthBoard(store.health, clock, process=process, gauge=metrics),
+        stages=stages,
+        answers=AnswerCache(clock),
+        scale=TokenScale(),
+    )
+
+
+def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -> Services:
+    """Return the walks over the keepers."""
+    lookups = Lookups(
+        judge=judge, targets=targets, log=keepers.log, clock=clock, jitter=random.random
+    )
+    return Services(
+        router=Router(
+            judge=judge,
+            targets=targets,
+            ledger=keepers.ledger,
+            log=keepers.log,
+            clock=clock,
+            jitter=random.random,
+            budgets=keepers.budgets,
+            shelf=Shelf(keepers.answers),
+            scale=keepers.scale,
+            gate=keepers.health,
+        ),
+        lookups=lookups,
+        actions=Actions(
+            judge=judge,
+            targets=targets,
+            lookups=lookups,
+            ledger=keepers.ledger,
+            log=keepers.log,
+            clock=clock,
+            entropy=os.urandom,
+            owner=this_process(),
+        ),
+        ledger=keepers.ledger,
+        log=keepers.log,
+        estimates=keepers.estimates,
+    )
+
+
+async def _begin(keepers: _Keepers, judge: Judge) -> None:
+    """Learn what other processes know, and fix the text of the policy that is served from now on.
+
+    A store that cannot be reached yet is no reason not to start: reads go on without it.
+
+    Raises:
+        PolicyRejected, UnknownPolicy: the configured policy cannot be used.
+        PolicyEdited: it was used before, with another text.
+    """
+    for refresh in (keepers.stages.refresh, keepers.health.refresh, keepers.estimates.refresh):
+        try:
+            await refresh()
+        except StorageUnavailable as error:
+            _logger.warning("what other processes know is not known yet: %s", error.message)
+
+    await judge.serve(None, Unit(tenant=LOCAL_TENANT))
+
+
+def _chores(keepers: _Keepers, settings: LedgerSettings) -> tuple[Chore, ...]:
+    """Return what is kept up in the background besides the ledger."""
+    return (
+        Chore(work=keepers.log.catch_up, every_s=settings.reconcile_every_s),
+        Chore(work=keepers.stages.refresh, every_s=1.0),
+        Chore(work=keepers.health.refresh, every_s=1.0),
+        Chore(work=keepers.estimates.refresh, every_s=5.0),
+        Chore(work=keepers.budgets.sweep, every_s=10.0),
+    )
 
 
 def _pace(settings: LedgerSettings) -> Pace:

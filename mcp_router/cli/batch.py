@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 
 from mcp_router.app import App
+from mcp_router.audit.log import ESCALATED
 from mcp_router.canonical import JsonValue
 from mcp_router.cli.feed import Feed
 from mcp_router.cli.printing import unwritable
@@ -244,18 +245,19 @@ async def _order(app: App, call: Call, question: Question) -> Order:
 
 
 def _answered(call: Call, question: Question, completed: Completed) -> Outcome:
-    """Return the outcome of an answer."""
+    """Return the outcome of an answer, or that a person has to give it."""
+    attempts = completed.attempts
     pools = {one.target: one.pool for one in completed.decision.candidates}
     return Outcome(
         line=question.line,
         decision_id=call.call_id,
         intent=completed.decision.signals.intent.name,
-        pool=pools[completed.target],
+        pool=pools.get(completed.target or "", completed.decision.pool),
         model=completed.target,
         cost_microusd=completed.cost_microusd,
         latency_ms=completed.latency_ms,
-        fell_back=completed.attempts[0].target != completed.target,
-        error=None,
+        fell_back=bool(attempts) and completed.target not in (None, attempts[0].target),
+        error=ESCALATED if completed.escalation else None,
     )
 
 

@@ -11,7 +11,8 @@ from mcp_router.domain.money import usd
 class Outcome:
     """What became of one question, without a word of it; `pool` is the one that answered.
 
-    A failed question has its rule's pool, if a rule was found, and no model.
+    A failed question has its rule's pool, if a rule was found, and no model. `error` is its code,
+    or `escalated` where a person has to answer.
     """
 
     line: int

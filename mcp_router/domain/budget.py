@@ -60,8 +60,13 @@ class SpendView:
     @property
     def left_microusd(self) -> int | None:
         """Return what the tightest account has left; None where nothing limits the call."""
-        lefts = [left for one in self.balances if (left := one.left_microusd) is not None]
-        return min(lefts, default=None)
+        return None if self.tightest is None else self.tightest.left_microusd
+
+    @property
+    def tightest(self) -> Balance | None:
+        """Return the account that has least left; None where nothing limits the call."""
+        limited = [one for one in self.balances if one.left_microusd is not None]
+        return min(limited, key=lambda one: one.left_microusd or 0, default=None)
 
     def of(self, scope: BudgetScope) -> Balance | None:
         """Return the balance of that scope, if the call has one."""

@@ -71,8 +71,8 @@ class Gate(Protocol):
     async def admit(self, target: str) -> bool:
         """Return whether an attempt may go there now."""
 
-    async def observe(self, attempt: Attempt) -> None:
-        """Learn from an attempt that was admitted; never raises."""
+    async def observe(self, attempt: Attempt, *, retry_after_s: float | None = None) -> None:
+        """Learn from an attempt that was admitted, and when it may come again; never raises."""
 
 
 class Purse(Protocol):
@@ -93,7 +93,7 @@ class OpenGate:
         """Return True."""
         return True
 
-    async def observe(self, attempt: Attempt) -> None:
+    async def observe(self, attempt: Attempt, *, retry_after_s: float | None = None) -> None:
         """Forget it."""
 
 
@@ -237,7 +237,8 @@ class Chain:
                     latency_ms=self._since_ms(started_s),
                     status=failure.status,
                     purpose=purpose,
-                )
+                ),
+                retry_after_s=failure.retry_after_s,
             )
             return failure
 
@@ -271,10 +272,10 @@ class Chain:
             reason=Reason.CHECKS_FAILED,
         )
 
-    async def _ended(self, attempt: Attempt) -> None:
+    async def _ended(self, attempt: Attempt, *, retry_after_s: float | None = None) -> None:
         """Tell the record of an attempt that was sent, and the gate."""
         self._report(attempt)
-        await self._gate.observe(attempt)
+        await self._gate.observe(attempt, retry_after_s=retry_after_s)
 
     async def _refusal(self, candidate: Candidate, purpose: Purpose) -> SendFailed | None:
         """Return why the candidate is not to be asked now, after reporting it; None if it is."""

@@ -62,6 +62,14 @@ class Pace:
     attempt_timeout_s: float = 10.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chore:
+    """Something else that is done for ever in the background; it may raise StorageUnavailable."""
+
+    work: Callable[[], Awaitable[None]]
+    every_s: float
+
+
 @dataclass(slots=True, kw_only=True)
 class Round:
     """What one look at a desk has come to."""
@@ -94,12 +102,9 @@ class Reconciler:
         process: str,
         pace: Pace,
         board: Board,
-        chores: tuple[Callable[[], Awaitable[None]], ...] = (),
+        chores: tuple[Chore, ...] = (),
     ) -> None:
-        """Work for `process` on `desks`; nothing begins before `run`.
-
-        `chores` are done in every round as well; each may raise StorageUnavailable.
-        """
+        """Work for `process` on `desks`, and do the `chores`; nothing begins before `run`."""
         self._ledger = ledger
         self._desks = desks
         self._clock = clock
@@ -119,7 +124,7 @@ class Reconciler:
             tasks.start_soon(self._repeat, self._expire, EXPIRE_EVERY_S)
 
             for chore in self._chores:
-                tasks.start_soon(self._repeat, chore, every_s)
+                tasks.start_soon(self._repeat, chore.work, chore.every_s)
 
             for desk in self._desks.values():
                 tasks.start_soon(self._tend, desk)
@@ -230,6 +235,6 @@ class Reconciler:
             try:
                 await work()
             except StorageUnavailable as error:
-                _logger.warning("the ledger cannot be kept up now: %s", error.message)
+                _logger.warning("the books cannot be kept up now: %s", error.message)
 
             await self._clock.sleep(every_s)

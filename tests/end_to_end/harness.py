@@ -51,9 +51,10 @@ class Place:
         return self.file.parent / "router.db"
 
     def records(self) -> tuple[Record, ...]:
-        """Return the decision log, as the command line reads it."""
+        """Return the calls of the decision log, as the command line reads them."""
         with open_archive(self.storage) as archive:
-            return tuple(stored.record for stored in archive.records())
+            found = (stored.record for stored in archive.records())
+            return tuple(one for one in found if one.event is None)
 
     def outcomes(self) -> list[tuple[str, str, str | None]]:
         """Return tool, outcome and error code of each record."""

@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from anyio.lowlevel import checkpoint
 from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
 from mcp_router.domain.attempt import Attempt
 from mcp_router.domain.write import DeskWrite
-from mcp_router.execute.reconciler import Counts, Pace, Reconciler
+from mcp_router.execute.reconciler import Chore, Counts, Pace, Reconciler
 from mcp_router.ledger.ledger import LEASE_S
 from mcp_router.ledger.parcel import pack
 from mcp_router.ledger.strategies import needs_version
@@ -117,7 +117,7 @@ def reconciler(
     *,
     pace: Pace = PACE,
     process: str = PROCESS,
-    chores: tuple[Callable[[], Awaitable[None]], ...] = (),
+    chores: tuple[Chore, ...] = (),
 ) -> Reconciler:
     """Return a reconciler for a dock's desks and ledger."""
     drawn = itertools.count()

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mcp_router.cache.answers import AnswerCache
+
 from mcp_router.actions import Acted, Actions, Reader, Wish
 from mcp_router.audit.log import DecisionLog
+from mcp_router.budget.budgets import Budgets
 from mcp_router.clock import Clock
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Caller, Scope
@@ -15,14 +18,24 @@ from mcp_router.domain.policy import Condition, Policy, PoolStrategy, Rule
 from mcp_router.domain.record import Record
 from mcp_router.domain.target import MILLION, ModelTarget, Price, TargetKind
 from mcp_router.errors import SendFailed
+from mcp_router.execute.chain import Gate
 from mcp_router.execute.judge import Judge
+from mcp_router.execute.shelf import Shelf
 from mcp_router.execute.targets import Targets
+from mcp_router.health.board import HealthBoard
+from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import Ledger
 from mcp_router.lookups import Lookups
+from mcp_router.providers.tokens import TokenScale
+from mcp_router.rollout.stages import Stages
 from mcp_router.router import Router
+from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.desks import ScriptedDesk
+from mcp_router.testing.estimates import MemoryEstimates
+from mcp_router.testing.health import MemoryHealth
 from mcp_router.testing.providers import ScriptedProvider
+from mcp_router.testing.stages import MemoryStages
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.decide.examples import LIMITS, policy, pool, rule
 from tests.execute.shipping import PROCESS, WRITE
@@ -85,6 +98,9 @@ class House:
     desks: tuple[ScriptedDesk, ...] = ()
     answers: Mapping[str, Sequence[Completion | SendFailed]] = field(default_factory=dict)
     limits: ChainLimits = LIMITS
+    only: Policy | None = None  # instead of one that sends every completion to all the models
+    gate: Gate | None = None
+    draw: float = 0.5
     clock: ManualClock = field(default_factory=ManualClock)
     make_store: Callable[[Clock], MemoryActions] = MemoryActions
     kept: MemoryRecords = field(default_factory=MemoryRecords)
@@ -93,6 +109,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.store = self.make_store(self.clock)
+        self.scale = TokenScale()
         self.providers = {name: ScriptedProvider(script) for name, script in self.answers.items()}
         models = {
             name: ModelTarget(name=name, provider=name, model="m", family=name)
@@ -104,7 +121,20 @@ class House:
             desks={desk.name: desk for desk in self.desks},
             prices=FlatPrices(),
         )
-        self.judge = Judge(OnePolicy(self._policy()), "support", targets)
+        self.health = HealthBoard(MemoryHealth(), self.clock, process=PROCESS)
+        self.estimates = Estimates(MemoryEstimates(), self.clock)
+        self.stages = Stages(MemoryStages(MemoryRecords()), self.clock, self._draw)
+        self.budgets = Budgets(MemoryBudgets(self.clock), self.clock, self._draw)
+        self.judge = Judge(
+            OnePolicy(self.only or self._policy()),
+            "support",
+            targets,
+            stages=self.stages,
+            health=self.health,
+            estimates=self.estimates,
+            scale=self.scale,
+            draw=lambda: self.draw,
+        )
         self.log = DecisionLog(self.kept, self.clock)
         self.ledger = Ledger(self.store, self.clock)
         self.lookups = Lookups(
@@ -117,6 +147,10 @@ class House:
             log=self.log,
             clock=self.clock,
             jitter=lambda: 1.0,
+            budgets=self.budgets,
+            shelf=Shelf(AnswerCache(self.clock)),
+            scale=self.scale,
+            gate=self.gate or self.health,
         )
         self.actions = Actions(
             judge=self.judge,

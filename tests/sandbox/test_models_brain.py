@@ -195,6 +195,19 @@ def test_short_beginning_of_a_long_prompt_is_not_read_from_the_cache() -> None:
     assert cache.take("m", ask(user("hi"), user("x" * 4_998))) == Cached(read=0, written=1_250)
 
 
+@pytest.mark.parametrize(
+    ("model", "line"), [("gpt-5-nano", "Confidence: 0.7"), ("gpt-5.1", "Confidence: 0.9")]
+)
+def test_an_answer_is_rated_where_the_instructions_show_how(model: str, line: str) -> None:
+    rate = Message(role=Role.SYSTEM, content="Rate it in the last line:\nConfidence: 0.5")
+    known = next(one for one in CATALOG if one.name == model)
+
+    rated = think(ask(rate, user("Where is my parcel?")), known).text.splitlines()
+
+    assert rated[-1] == line
+    assert "\n".join(rated[:-1]) == think(ask(user("Where is my parcel?")), known).text
+
+
 def test_catalog_has_three_sizes_of_three_families() -> None:
     assert [(one.name, one.model, one.family) for one in CATALOG] == [
         ("claude-haiku-4.5", "claude-haiku-4-5", "claude"),

@@ -33,6 +33,8 @@ _FILLERS = {"to", "a", "an", "the", "by", "for", "of", "in", "from", "with", "my
 _FACT = re.compile(
     r"#\d+|\b[A-Z]{2,}-\d+\b|[$€£]\s?\d+(?:[.,]\d{2})?|\b(?:ticket|order|invoice|case) \d+\b"
 )
+_RATED = re.compile(r"^Confidence: \d", re.MULTILINE)
+_RATINGS = {Tier.SMALL: 0.7, Tier.MEDIUM: 0.8, Tier.LARGE: 0.9}
 _MOST_FACTS = 6
 _MOST_RESULT_FIELDS = 8
 
@@ -40,7 +42,8 @@ _MOST_RESULT_FIELDS = 8
 def think(request: CompletionRequest, model: SandboxModel) -> Completion:
     """Return the answer of `model`: a tool call if customer or host ask for one, else text.
 
-    Tool calls carry ids that count from `call_1`; the caller replaces them by its provider's.
+    Tool calls carry ids that count from `call_1`; the caller replaces them by its provider's. A
+    text ends with a line `Confidence: 0.8` where the instructions show such a line.
     """
     last = request.messages[-1]
     said = _last_said(request.messages)
@@ -61,6 +64,9 @@ def think(request: CompletionRequest, model: SandboxModel) -> Completion:
         text = _report(request.messages)
     else:
         text = _advise(topic_of(said), model.tier, _facts(request.messages))
+
+        if _wants_rating(request.messages):
+            text = f"{text}\nConfidence: {_RATINGS[model.tier]}"
 
     most = request.max_output_tokens * CHARACTERS_PER_TOKEN
 
@@ -120,6 +126,11 @@ def _words(text: str) -> set[str]:
 
 def _means(part: str, words: set[str]) -> bool:
     return part in words or any(part in verbs and verbs & words for verbs in _VERBS)
+
+
+def _wants_rating(messages: Sequence[Message]) -> bool:
+    """Return whether the instructions show a line of its own that rates the answer."""
+    return any(one.role is Role.SYSTEM and _RATED.search(one.content) for one in messages)
 
 
 def _facts(messages: Sequence[Message]) -> list[str]:
