@@ -1,6 +1,7 @@
 """From a record to what a receiver gets: real sockets, TLS and signatures, a clock by hand."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,11 +9,13 @@ import pytest
 from mcp_router.alerts.alerts import Alerts
 from mcp_router.alerts.standard_webhooks import key_of, verify
 from mcp_router.alerts_settings import AlertSettings
-from mcp_router.domain.alert import AlertKind
+from mcp_router.domain.alert import Alert, AlertKind, Intake
 from mcp_router.domain.record import Record
 from mcp_router.domain.rollout import PolicyChange, PolicyEvent
 from mcp_router.errors import StorageUnavailable
-from mcp_router.testing.clock import NOON_MS
+from mcp_router.testing.alerts import MemoryAlerts
+from mcp_router.testing.clock import NOON_MS, ManualClock
+from mcp_router.testing.stores import MemoryRecords
 from tests.alerts.parts import SECRET, House, body, running, slack, webhook
 from tests.alerts.receiver import Receiver, receiving
 from tests.alerts.records import FELL_BACK, FIRST, OVER, SECOND, call
@@ -231,3 +234,46 @@ async def test_without_sinks_nothing_is_noted_read_or_sent(house: House) -> None
     alerts.observe(OVER)
     await alerts.work()
     await alerts.aclose()
+
+
+class Stubborn(MemoryAlerts):
+    """Takes nothing in while it is `full`."""
+
+    full = True
+
+    async def admit(self, alerts: Sequence[Alert], intake: Intake) -> None:
+        if self.full:
+            raise StorageUnavailable("The store is full.")
+
+        await super().admit(alerts, intake)
+
+
+async def test_what_could_not_be_kept_is_kept_with_what_came_meanwhile(receiver: Receiver) -> None:
+    clock, records = ManualClock(), MemoryRecords()
+    store = Stubborn(clock, records)
+
+    async with running(House(clock=clock, records=records, store=store), webhook(receiver)) as one:
+        one.observe(OVER)
+
+        with pytest.raises(StorageUnavailable):
+            await one.work()
+
+        one.observe(replace(OVER, decision_id="dec_2"))
+        store.full = False
+        await one.work()
+
+    (arrived,) = receiver.arrived
+    assert isinstance(data := body(arrived)["data"], dict)
+    assert (data["decision_id"], data["count"]) == ("dec_2", 2)
+
+
+async def test_the_sinks_of_the_settings_are_opened_as_they_say(
+    house: House, receiver: Receiver
+) -> None:
+    settings = AlertSettings(sinks=(webhook(receiver), slack(receiver)))
+    alerts = Alerts(settings, house.store, house.clock, bytes, jitter=lambda: 1.0)
+    alerts.observe(OVER)
+    await alerts.work()
+    await alerts.aclose()
+
+    assert len(receiver.arrived) == 2
