@@ -218,16 +218,17 @@ def spend() -> SpendView:
 
 
 def questions() -> tuple[Question, ...]:
-    """Return 48 calls: every topic in two wordings, from three customers, of different lengths."""
+    """Return 48 calls: every topic in two wordings, in three to five sentences of a customer."""
     found: list[Question] = []
 
     for place, (_, *said) in enumerate(_TOPICS):
         for wording, text in enumerate(said):
             for at, (tier, locale) in enumerate(zip(_TIERS, _LOCALES, strict=True)):
-                told = f"Hello, {text}. " + "It has been so for days now. " * (place + 3 * at)
+                told = f"Hello, {text}. " + "It has been so for days now. " * (1 + at)
+                context = "You answer customers of a shop. " * (1 + 5 * place + at)
                 request = CompletionRequest(
                     messages=(
-                        Message(role=Role.SYSTEM, content="You answer customers of a shop."),
+                        Message(role=Role.SYSTEM, content=context),
                         Message(role=Role.USER, content=told),
                     ),
                     max_output_tokens=400 + 100 * wording,

@@ -24,6 +24,7 @@ from mcp_router.execute.reconciler import Chore, Pace, Reconciler
 from mcp_router.execute.shelf import Shelf
 from mcp_router.execute.targets import Desk, Targets
 from mcp_router.health.board import HealthBoard
+from mcp_router.health.breaker import BreakerPace
 from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
@@ -62,13 +63,15 @@ class Instruments:
     """What a proof puts between the router and its edges: by default nothing.
 
     `store` and `desk` return what stands in for the ledger's store and for each desk, `provider`
-    opens each provider of models, and `database` each SQLite file on `host`.
+    opens each provider of models, and `database` each SQLite file on `host`. `breakers` says when
+    a target is left alone.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     busy_timeout_ms: int = BUSY_TIMEOUT_MS
     database: type[Database] = Database
     host: Host | None = None
+    breakers: BreakerPace = field(default_factory=BreakerPace)
     provider: Callable[[ProviderSettings], Provider] = open_provider
     store: Callable[[ActionStore], ActionStore] = _as_it_is
     records: Callable[[RecordStore], RecordStore] = _as_it_is
@@ -189,7 +192,9 @@ def _keepers(
         log=log,
         budgets=Budgets(store.budgets, clock, os.urandom),
         estimates=estimates,
-        health=HealthBoard(store.health, clock, process=process, gauge=metrics),
+        health=HealthBoard(
+            store.health, clock, process=process, pace=instruments.breakers, gauge=metrics
+        ),
         stages=stages,
         answers=AnswerCache(clock),
         scale=TokenScale(),

@@ -65,7 +65,7 @@ def test_a_record_is_given_in_fields() -> None:
                 "score": 0.839654,
                 "factors": [
                     {"name": "checks", "value": 1.0, "weight": 0.6},
-                    {"name": "cost", "value": 0.599138, "weight": 0.4},
+                    {"name": "cost", "value": 0.599136, "weight": 0.4},
                 ],
                 "estimated_usd": 0.0001,
                 "propensity": 0.75,
