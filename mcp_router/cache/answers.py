@@ -7,9 +7,10 @@ wall; nothing that is kept on one side is ever found, or compared, on the other.
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from mcp_router.cache.shelf import Entry, Hit, KeptAnswer, Shelf
+from mcp_router.cache.shelf import Entry, Hit, Shelf
 from mcp_router.cache.wording import Wording, wording_of
 from mcp_router.clock import Clock
+from mcp_router.domain.completion import Completion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,16 @@ class Partition:
     policy: str  # name@version
     digest: str  # of the policy's document
     rule: str | None
-    instructions: str = ""
+    instructions: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAnswer:
+    """An answer with the target that gave it and the record of the call that it was given in."""
+
+    completion: Completion
+    target: str
+    decision_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +43,14 @@ class Found:
     """A kept answer and how similar its question is to the one asked: 1 for the same words."""
 
     similarity: float
+    answer: KeptAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """An answer beside its question's entry in the shelf."""
+
+    entry: Entry
     answer: KeptAnswer
 
 
@@ -44,7 +62,7 @@ class AnswerCache:
         self._clock = clock
         self._most = entries
         self._shelves: dict[Partition, Shelf] = {}
-        self._used: OrderedDict[tuple[Partition, str], Entry] = OrderedDict()  # least used first
+        self._used: OrderedDict[tuple[Partition, str], _Kept] = OrderedDict()  # least used first
         self._numbered = 0
 
     def __len__(self) -> int:
@@ -71,8 +89,9 @@ class AnswerCache:
         if hit is None:
             return None
 
-        self._used.move_to_end((partition, hit.entry.wording.normal))
-        return Found(similarity=round(hit.similarity, 4), answer=hit.entry.answer)
+        place = partition, hit.entry.wording.normal
+        self._used.move_to_end(place)
+        return Found(similarity=round(hit.similarity, 4), answer=self._used[place].answer)
 
     def keep(
         self, partition: Partition, question: str, answer: KeptAnswer, *, ttl_s: float
@@ -89,15 +108,14 @@ class AnswerCache:
         entry = Entry(
             number=self._numbered,
             wording=wording,
-            answer=answer,
             expires_s=self._clock.monotonic_s() + ttl_s,
         )
         self._shelves.setdefault(partition, shelf).put(entry)
-        self._used[partition, wording.normal] = entry
+        self._used[partition, wording.normal] = _Kept(entry=entry, answer=answer)
 
         while len(self._used) > self._most:
             (place, _), least = next(iter(self._used.items()))
-            self._take(place, least)
+            self._take(place, least.entry)
 
     def purge(self, partition: Partition | None = None) -> int:
         """Forget the answers of a partition, or all; return how many those were."""

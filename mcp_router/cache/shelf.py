@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain
 
 from mcp_router.cache.wording import CARRYING, TELLING, Wording, agree
-from mcp_router.domain.completion import Completion
 
 ALIKE_FROM = 0.8
 """The least similarity that is told: below it, too many pairs are of two different questions."""
@@ -19,21 +18,11 @@ _SWEPT_FROM = 64  # taken entries that a shelf may still list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptAnswer:
-    """An answer with the target that gave it and the record of the call that it was given in."""
-
-    completion: Completion
-    target: str
-    decision_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A kept question with its answer; `number` counts up, and `expires_s` is the clock's."""
+    """A kept question; `number` counts up, and `expires_s` is the clock's."""
 
     number: int
     wording: Wording
-    answer: KeptAnswer
     expires_s: float
 
 

@@ -1,10 +1,16 @@
 """Answers and partitions for the tests of the cache."""
 
-from mcp_router.cache.answers import Partition
-from mcp_router.cache.shelf import KeptAnswer
+from mcp_router.cache.answers import KeptAnswer, Partition
 from mcp_router.domain.completion import Completion, FinishReason, Usage
 
-ACME = Partition(tenant="acme", locale="en", policy="support@2", digest="d1", rule="faq")
+ACME = Partition(
+    tenant="acme",
+    locale="en",
+    policy="support@2",
+    digest="d1",
+    rule="faq",
+    instructions="",
+)
 
 
 def completion(text: str) -> Completion:
