@@ -248,8 +248,8 @@ class Router:
 
         if reply.completion.finish_reason is FinishReason.INCOMPLETE:
             draft.outcome = INCOMPLETE
-
-        else:
+        elif request.messages == order.request.messages:
+            # What a run has done is told to its model, and an answer made from that is its own.
             self._shelf.keep(
                 judged,
                 _question(call, order),
