@@ -19,12 +19,12 @@ from mcp_router.desks.zendesk import ZendeskDesk
 from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.errors import StorageUnavailable
+from mcp_router.execute.chain import Gate
 from mcp_router.execute.judge import Judge, Unit
 from mcp_router.execute.reconciler import Chore, Pace, Reconciler
 from mcp_router.execute.shelf import Shelf
 from mcp_router.execute.targets import Desk, Targets
 from mcp_router.health.board import HealthBoard
-from mcp_router.health.breaker import BreakerPace
 from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
@@ -63,19 +63,19 @@ class Instruments:
     """What a proof puts between the router and its edges: by default nothing.
 
     `store` and `desk` return what stands in for the ledger's store and for each desk, `provider`
-    opens each provider of models, and `database` each SQLite file on `host`. `breakers` says when
-    a target is left alone.
+    opens each provider of models, and `database` each SQLite file on `host`. `gate` returns what
+    stands in for the breakers.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     busy_timeout_ms: int = BUSY_TIMEOUT_MS
     database: type[Database] = Database
     host: Host | None = None
-    breakers: BreakerPace = field(default_factory=BreakerPace)
     provider: Callable[[ProviderSettings], Provider] = open_provider
     store: Callable[[ActionStore], ActionStore] = _as_it_is
     records: Callable[[RecordStore], RecordStore] = _as_it_is
     desk: Callable[[Desk], Desk] = _as_it_is
+    gate: Callable[[Gate], Gate] = _as_it_is
 
 
 PLAIN = Instruments()
@@ -147,7 +147,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             draw=random.random,
         )
         await _begin(keepers, judge)
-        services = _services(keepers, judge, targets, clock)
+        services = _services(keepers, judge, targets, instruments)
         reconciler = Reconciler(
             ledger=keepers.ledger,
             desks=targets.desks,
@@ -192,17 +192,18 @@ def _keepers(
         log=log,
         budgets=Budgets(store.budgets, clock, os.urandom),
         estimates=estimates,
-        health=HealthBoard(
-            store.health, clock, process=process, pace=instruments.breakers, gauge=metrics
-        ),
+        health=HealthBoard(store.health, clock, process=process, gauge=metrics),
         stages=stages,
         answers=AnswerCache(clock),
         scale=TokenScale(),
     )
 
 
-def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -> Services:
+def _services(
+    keepers: _Keepers, judge: Judge, targets: Targets, instruments: Instruments
+) -> Services:
     """Return the walks over the keepers."""
+    clock = instruments.clock
     lookups = Lookups(
         judge=judge, targets=targets, log=keepers.log, clock=clock, jitter=random.random
     )
@@ -217,7 +218,7 @@ def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -
             budgets=keepers.budgets,
             shelf=Shelf(keepers.answers),
             scale=keepers.scale,
-            gate=keepers.health,
+            gate=instruments.gate(keepers.health),
         ),
         lookups=lookups,
         actions=Actions(
