@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mcp_router.actions import Actions
+from mcp_router.alerts.alerts import Alerts
 from mcp_router.audit.log import DecisionLog, RecordStore
 from mcp_router.budget.budgets import Budgets
 from mcp_router.cache.answers import AnswerCache
@@ -100,6 +101,7 @@ class App:
 class _Keepers:
     """Everything that keeps state over the store, or in memory."""
 
+    alerts: Alerts
     ledger: Ledger
     log: DecisionLog
     budgets: Budgets
@@ -117,6 +119,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
     Raises:
         StorageUnavailable: the database cannot be opened.
         PolicyRejected, UnknownPolicy, PolicyEdited: the configured policy cannot be used.
+        InvalidSettings: a certificate file of a sink of alerts cannot be used.
         RetryingAdapter: a desk client would send again by itself.
     """
     clock = instruments.clock
@@ -179,15 +182,18 @@ def _keepers(
 ) -> _Keepers:
     """Return everything that keeps state over the store; `stack` lets each say its last words."""
     clock = instruments.clock
+    alerts = Alerts(settings.alerts, store.alerts, clock, os.urandom, jitter=random.random)
     estimates = Estimates(store.estimates, clock)
     stages = Stages(store.stages, clock, os.urandom)
-    watching = (metrics.observe, estimates.observe, stages.observe)
+    watching = (metrics.observe, estimates.observe, stages.observe, alerts.observe)
     log = DecisionLog(instruments.records(store.decisions), clock, watching)
+    stack.push_async_callback(alerts.aclose)
     stack.push_async_callback(estimates.aclose)
     stack.push_async_callback(log.aclose)
     # Several routers of one process may share a store, and each counts for itself.
     process = f"{this_process()}#{make_id('app', clock.now_ms(), os.urandom)}"
     return _Keepers(
+        alerts=alerts,
         ledger=Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s),
         log=log,
         budgets=Budgets(store.budgets, clock, os.urandom),
@@ -263,6 +269,7 @@ def _chores(keepers: _Keepers, settings: LedgerSettings) -> tuple[Chore, ...]:
         Chore(work=keepers.health.refresh, every_s=1.0),
         Chore(work=keepers.estimates.refresh, every_s=5.0),
         Chore(work=keepers.budgets.sweep, every_s=10.0),
+        Chore(work=keepers.alerts.work, every_s=settings.reconcile_every_s),
     )
 
 
