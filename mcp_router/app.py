@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from mcp_router import __version__
 from mcp_router.actions import Actions
+from mcp_router.alerts.alerts import Alerts
 from mcp_router.audit.log import DecisionLog, RecordStore
 from mcp_router.budget.budgets import Budgets
 from mcp_router.cache.answers import AnswerCache
@@ -20,12 +21,12 @@ from mcp_router.desks.zendesk import ZendeskDesk
 from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.errors import StorageUnavailable
+from mcp_router.execute.chain import Gate
 from mcp_router.execute.judge import Judge, Unit
 from mcp_router.execute.reconciler import Chore, Pace, Reconciler
 from mcp_router.execute.shelf import Shelf
 from mcp_router.execute.targets import Desk, Targets
 from mcp_router.health.board import HealthBoard
-from mcp_router.health.breaker import BreakerPace
 from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
@@ -69,19 +70,19 @@ class Instruments:
     """What a proof puts between the router and its edges: by default nothing.
 
     `store` and `desk` return what stands in for the ledger's store and for each desk, `provider`
-    opens each provider of models, and `database` each SQLite file on `host`. `breakers` says when
-    a target is left alone.
+    opens each provider of models, and `database` each SQLite file on `host`. `gate` returns what
+    stands in for the breakers.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     busy_timeout_ms: int = BUSY_TIMEOUT_MS
     database: type[Database] = Database
     host: Host | None = None
-    breakers: BreakerPace = field(default_factory=BreakerPace)
     provider: Callable[[ProviderSettings], Provider] = open_provider
     store: Callable[[ActionStore], ActionStore] = _as_it_is
     records: Callable[[RecordStore], RecordStore] = _as_it_is
     desk: Callable[[Desk], Desk] = _as_it_is
+    gate: Callable[[Gate], Gate] = _as_it_is
 
 
 PLAIN = Instruments()
@@ -107,6 +108,7 @@ class App:
 class _Keepers:
     """Everything that keeps state over the store, or in memory."""
 
+    alerts: Alerts
     ledger: Ledger
     log: DecisionLog
     tracer: Tracer
@@ -125,6 +127,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
     Raises:
         StorageUnavailable: the database cannot be opened.
         PolicyRejected, UnknownPolicy, PolicyEdited: the configured policy cannot be used.
+        InvalidSettings: a certificate file of a sink of alerts cannot be used.
         RetryingAdapter: a desk client would send again by itself.
         InvalidSettings: spans are asked for, and what sends them is not installed.
     """
@@ -156,7 +159,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             draw=random.random,
         )
         await _begin(keepers, judge)
-        services = _services(keepers, judge, targets, clock)
+        services = _services(keepers, judge, targets, instruments)
         reconciler = Reconciler(
             ledger=keepers.ledger,
             desks=targets.desks,
@@ -189,24 +192,25 @@ def _keepers(
 ) -> _Keepers:
     """Return everything that keeps state over the store; `stack` lets each say its last words."""
     clock = instruments.clock
+    alerts = Alerts(settings.alerts, store.alerts, clock, os.urandom, jitter=random.random)
     estimates = Estimates(store.estimates, clock)
     stages = Stages(store.stages, clock, os.urandom)
-    watching = (metrics.observe, estimates.observe, stages.observe)
+    watching = (metrics.observe, estimates.observe, stages.observe, alerts.observe)
     tracer = _tracer(settings, metrics, stack)
     log = DecisionLog(instruments.records(store.decisions), clock, watching, tracer)
+    stack.push_async_callback(alerts.aclose)
     stack.push_async_callback(estimates.aclose)
     stack.push_async_callback(log.aclose)
     # Several routers of one process may share a store, and each counts for itself.
     process = f"{this_process()}#{make_id('app', clock.now_ms(), os.urandom)}"
     return _Keepers(
+        alerts=alerts,
         ledger=Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s),
         log=log,
         tracer=tracer,
         budgets=Budgets(store.budgets, clock, os.urandom),
         estimates=estimates,
-        health=HealthBoard(
-            store.health, clock, process=process, pace=instruments.breakers, gauge=metrics
-        ),
+        health=HealthBoard(store.health, clock, process=process, gauge=metrics),
         stages=stages,
         answers=AnswerCache(clock),
         scale=TokenScale(),
@@ -255,8 +259,11 @@ def _tracer(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Trac
     return sender
 
 
-def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -> Services:
+def _services(
+    keepers: _Keepers, judge: Judge, targets: Targets, instruments: Instruments
+) -> Services:
     """Return the walks over the keepers."""
+    clock = instruments.clock
     lookups = Lookups(
         judge=judge, targets=targets, log=keepers.log, clock=clock, jitter=random.random
     )
@@ -271,7 +278,7 @@ def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -
             budgets=keepers.budgets,
             shelf=Shelf(keepers.answers),
             scale=keepers.scale,
-            gate=keepers.health,
+            gate=instruments.gate(keepers.health),
         ),
         lookups=lookups,
         actions=Actions(
@@ -316,6 +323,7 @@ def _chores(keepers: _Keepers, settings: LedgerSettings) -> tuple[Chore, ...]:
         Chore(work=keepers.health.refresh, every_s=1.0),
         Chore(work=keepers.estimates.refresh, every_s=5.0),
         Chore(work=keepers.budgets.sweep, every_s=10.0),
+        Chore(work=keepers.alerts.work, every_s=settings.reconcile_every_s),
     )
 
 

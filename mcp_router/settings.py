@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, Strict
 
+from mcp_router.alerts_settings import AlertSettings, read_alerts
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.secret import Secret
 from mcp_router.domain.target import ModelTarget
@@ -105,6 +106,7 @@ class Settings:
     desks: tuple[DeskSettings, ...] = ()
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -202,6 +204,7 @@ class _RootForm(Form):
     desks: dict[str, object] | None = None
     ledger: dict[str, object] | None = None
     telemetry: dict[str, object] | None = None
+    alerts: dict[str, object] | None = None
 
 
 _BASE_URLS: Mapping[ProviderKind, str] = {
@@ -224,6 +227,7 @@ def _read(review: Review, folder: Path) -> Settings:
         desks=tuple(_desks(review, folder)),
         ledger=read_ledger(review),
         telemetry=read_telemetry(review),
+        alerts=read_alerts(review, folder),
     )
 
 

@@ -16,6 +16,7 @@ FLOORS = {
     "domain": 0,
     "policies": 0,
     # 1 config
+    "alerts_settings": 1,
     "environment": 1,
     "fields": 1,
     "ledger_settings": 1,
@@ -72,6 +73,7 @@ SIDE_ROOM_USERS = {"cli"}  # besides tests, examples and benchmarks, which are n
 ONE_FOLDER = (
     {"errors", "clock", "canonical", "domain"},
     {
+        "alerts_settings",
         "environment",
         "fields",
         "ledger_settings",
@@ -98,15 +100,15 @@ SAME_FLOOR = {
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "fields", "ledger.parcel", "ledger_settings", "model_settings", "review", "settings",
-    "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
+    "alerts_settings", "fields", "ledger.parcel", "ledger_settings", "model_settings", "review",
+    "settings", "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
     "telemetry_settings",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
     "cryptography": ("sandbox.certificate",),
     "genai_prices": ("providers.prices", "providers.rates"),
-    "httpx2": ("providers.wire", "sandbox", "testing"),
+    "httpx2": ("alerts.post", "providers.wire", "sandbox", "testing"),
     "jsonschema": ("decide.answer_checks", "policy.json_schema"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mcp_router.cache.answers import AnswerCache
-
 from mcp_router.actions import Acted, Actions, Reader, Wish
 from mcp_router.audit.log import DecisionLog
 from mcp_router.budget.budgets import Budgets
+from mcp_router.cache.answers import AnswerCache
 from mcp_router.clock import Clock
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Caller, Scope
