@@ -71,7 +71,7 @@ class Instruments:
 
     `store` and `desk` return what stands in for the ledger's store and for each desk, `provider`
     opens each provider of models, and `database` each SQLite file on `host`. `gate` returns what
-    stands in for the breakers.
+    stands in for the breakers, and `chore` what is done of each thing in the background.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -83,6 +83,7 @@ class Instruments:
     records: Callable[[RecordStore], RecordStore] = _as_it_is
     desk: Callable[[Desk], Desk] = _as_it_is
     gate: Callable[[Gate], Gate] = _as_it_is
+    chore: Callable[[Chore], Chore] = _as_it_is
 
 
 PLAIN = Instruments()
@@ -168,7 +169,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             process=this_process(),
             pace=_pace(settings.ledger),
             board=metrics,
-            chores=_chores(keepers, settings.ledger),
+            chores=tuple(map(instruments.chore, _chores(keepers, settings.ledger))),
         )
         yield App(
             services=services,

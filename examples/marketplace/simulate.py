@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -21,6 +21,7 @@ from mcp_router.domain.decision import Decision
 from mcp_router.domain.health import BreakerState
 from mcp_router.domain.secret import Secret
 from mcp_router.execute.chain import Gate, OpenGate
+from mcp_router.execute.reconciler import Chore
 from mcp_router.execute.targets import Desk
 from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.providers.prices import PriceBook
@@ -98,6 +99,7 @@ async def _play(
         provider=world.provider,
         desk=lambda real: _exchanged(real, desk),
         gate=_no_gate if side is Side.BEFORE else _as_wired,
+        chore=_rarely,
     )
     settings = _settings(side)
 
@@ -140,6 +142,11 @@ def _exchanged(real: Desk, desk: HelpDesk) -> Desk:
 def _no_gate(gate: Gate) -> Gate:
     """Return no breaker: the host before has no router that would leave its model alone."""
     return OpenGate()
+
+
+def _rarely(chore: Chore) -> Chore:
+    """Return the chore less often: a process that is alone has nothing to learn from others."""
+    return replace(chore, every_s=max(chore.every_s, RECONCILE_EVERY_S))
 
 
 def _as_wired(gate: Gate) -> Gate:
