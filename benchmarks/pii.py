@@ -95,14 +95,14 @@ def measured(*, rounds: int, count: int) -> Figures:
     sources = {"hard negatives": hard_negatives(count), "banking77": questions()}
     texts = long_messages(400, LENGTH)
     times = [times_ms(texts) for _ in range(rounds)]
-    p50_ms, p95_ms, loop_ms = (
-        statistics.median(one[at] for one in times) for at in range(3)
-    )
+    p50_ms, p95_ms, loop_ms = (statistics.median(one[at] for one in times) for at in range(3))
     return Figures(
         recall=recall,
         recall_by_kind=by_kind,
         false_alarms={
-            name: f"{len(alarms(given))} of {len(given)}" for name, given in sources.items() if given
+            name: f"{len(alarms(given))} of {len(given)}"
+            for name, given in sources.items()
+            if given
         },
         p50_ms=p50_ms,
         p95_ms=p95_ms,

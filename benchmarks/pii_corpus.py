@@ -110,7 +110,10 @@ _LOOKALIKES: Mapping[str, Callable[[Random], str]] = {
     "short": lambda draw: drawn(draw, 6),
     "sku": lambda draw: f"{drawn(draw, 3)}-{drawn(draw, 4)}-{drawn(draw, 2)}",
     "tracking": lambda draw: draw.choice(
-        ["1Z" + drawn(draw, 16, "0123456789ABCDEF"), "9400 " + grouped(drawn(draw, 18), (4,) * 4, " ")]
+        [
+            "1Z" + drawn(draw, 16, "0123456789ABCDEF"),
+            "9400 " + grouped(drawn(draw, 18), (4,) * 4, " "),
+        ]
     ),
     "version": lambda draw: f"{draw.randint(1, 20)}.{draw.randint(0, 9)}.{draw.randint(0, 99)}",
 }
@@ -141,19 +144,19 @@ class Labelled:
 
 def messages(count: int, *, seed: int = 20261125) -> tuple[Labelled, ...]:
     """Return that many messages, the same for the same seed."""
-    draw = Random(seed)  # noqa: S311  # drawn so that it can be drawn again
+    draw = Random(seed)  # drawn so that it can be drawn again
     return tuple(_message(draw, TEMPLATES[at % len(TEMPLATES)]) for at in range(count))
 
 
 def hard_negatives(count: int, *, seed: int = 20261125) -> tuple[str, ...]:
     """Return that many messages without personal data, full of numbers that look like some."""
-    draw = Random(seed)  # noqa: S311  # drawn so that it can be drawn again
+    draw = Random(seed)  # drawn so that it can be drawn again
     return tuple(_hard(draw, HARD[at % len(HARD)]) for at in range(count))
 
 
 def long_messages(count: int, length: int = 500, *, seed: int = 20261125) -> tuple[str, ...]:
     """Return messages of so many signs, personal data among plain sentences as in real tickets."""
-    draw = Random(seed)  # noqa: S311  # drawn so that it can be drawn again
+    draw = Random(seed)  # drawn so that it can be drawn again
     return tuple(_long(draw, length) for _ in range(count))
 
 

@@ -119,9 +119,7 @@ def codice_fiscale(draw: Random) -> str:
     )
     odd = "BAFHJNPRTVCESULDGIMOQKWZYX"  # what stands at an odd place counts as this letter's place
     values = [int(one) if one.isdigit() else ord(one) - 65 for one in body]
-    total = sum(
-        ord(odd[one]) - 65 if at % 2 == 0 else one for at, one in enumerate(values)
-    )
+    total = sum(ord(odd[one]) - 65 if at % 2 == 0 else one for at, one in enumerate(values))
     return body + chr(65 + total % 26)
 
 
@@ -137,9 +135,7 @@ def bsn(draw: Random) -> str:
 
 def pesel(draw: Random) -> str:
     """Return a Polish number of a person."""
-    number = (
-        f"{drawn(draw, 2)}{draw.randint(1, 12):02}{draw.randint(1, 28):02}{drawn(draw, 4)}"
-    )
+    number = f"{drawn(draw, 2)}{draw.randint(1, 12):02}{draw.randint(1, 28):02}{drawn(draw, 4)}"
     total = sum(int(one) * (1, 3, 7, 9)[at % 4] for at, one in enumerate(number))
     return number + str((10 - total % 10) % 10)
 
@@ -198,7 +194,11 @@ def birth(draw: Random) -> str:
     """Return a date of birth."""
     day, month, year = draw.randint(1, 28), draw.randint(1, 12), draw.randint(1940, 2006)
     return draw.choice(
-        [f"{day:02}/{month:02}/{year}", f"{year}-{month:02}-{day:02}", f"{day:02}.{month:02}.{year}"]
+        [
+            f"{day:02}/{month:02}/{year}",
+            f"{year}-{month:02}-{day:02}",
+            f"{day:02}.{month:02}.{year}",
+        ]
     )
 
 

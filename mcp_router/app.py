@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from mcp_router.actions import Actions
 from mcp_router.audit.log import DecisionLog, RecordStore
@@ -29,6 +29,8 @@ from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.lookups import Lookups
 from mcp_router.policy.source import PolicySource
+from mcp_router.privacy.keeper import Privacy
+from mcp_router.privacy_settings import DetectorName
 from mcp_router.providers.prices import PriceBook
 from mcp_router.providers.provider import Provider, open_provider
 from mcp_router.providers.tokens import TokenScale
@@ -42,6 +44,8 @@ from mcp_router.settings import (
     TokenSettings,
     ZendeskSettings,
 )
+from mcp_router.signals.detector import BuiltinDetector, Detector
+from mcp_router.signals.presidio import open_presidio
 from mcp_router.storage.owner import Host, this_process
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.store import Store, open_store
@@ -104,6 +108,7 @@ class _Keepers:
     health: HealthBoard
     stages: Stages
     answers: AnswerCache
+    privacy: Privacy
     scale: TokenScale
 
 
@@ -115,6 +120,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
         StorageUnavailable: the database cannot be opened.
         PolicyRejected, UnknownPolicy, PolicyEdited: the configured policy cannot be used.
         RetryingAdapter: a desk client would send again by itself.
+        ContentKeyMissing, ContentKeyWrong: what is kept could not be sealed, or not be opened.
     """
     clock = instruments.clock
     metrics = Metrics()
@@ -179,7 +185,14 @@ def _keepers(
     estimates = Estimates(store.estimates, clock)
     stages = Stages(store.stages, clock, os.urandom)
     watching = (metrics.observe, estimates.observe, stages.observe)
-    log = DecisionLog(instruments.records(store.decisions), clock, watching)
+    privacy = Privacy(
+        store.privacy,
+        clock,
+        os.urandom,
+        settings=settings.privacy,
+        detectors=map(_detector, settings.privacy.detectors),
+    )
+    log = DecisionLog(instruments.records(store.decisions), clock, watching, scrub=privacy.scrub)
     stack.push_async_callback(estimates.aclose)
     stack.push_async_callback(log.aclose)
     # Several routers of one process may share a store, and each counts for itself.
@@ -192,8 +205,20 @@ def _keepers(
         health=HealthBoard(store.health, clock, process=process, gauge=metrics),
         stages=stages,
         answers=AnswerCache(clock),
+        privacy=privacy,
         scale=TokenScale(),
     )
+
+
+def _detector(name: DetectorName) -> Detector:
+    """Return the detector of a name."""
+    match name:
+        case "builtin":
+            return BuiltinDetector()
+        case "presidio":
+            return open_presidio()
+
+    assert_never(name)
 
 
 def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -> Services:
@@ -213,6 +238,7 @@ def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -
             shelf=Shelf(keepers.answers),
             scale=keepers.scale,
             gate=keepers.health,
+            privacy=keepers.privacy,
         ),
         lookups=lookups,
         actions=Actions(
@@ -239,8 +265,14 @@ async def _begin(keepers: _Keepers, judge: Judge) -> None:
     Raises:
         PolicyRejected, UnknownPolicy: the configured policy cannot be used.
         PolicyEdited: it was used before, with another text.
+        ContentKeyWrong: the store was used before, with another master key.
     """
-    for refresh in (keepers.stages.refresh, keepers.health.refresh, keepers.estimates.refresh):
+    for refresh in (
+        keepers.privacy.begin,
+        keepers.stages.refresh,
+        keepers.health.refresh,
+        keepers.estimates.refresh,
+    ):
         try:
             await refresh()
         except StorageUnavailable as error:
@@ -257,6 +289,7 @@ def _chores(keepers: _Keepers, settings: LedgerSettings) -> tuple[Chore, ...]:
         Chore(work=keepers.health.refresh, every_s=1.0),
         Chore(work=keepers.estimates.refresh, every_s=5.0),
         Chore(work=keepers.budgets.sweep, every_s=10.0),
+        Chore(work=keepers.privacy.prune, every_s=600.0),
     )
 
 

@@ -21,6 +21,7 @@ FLOORS = {
     "ledger_settings": 1,
     "marked_yaml": 1,
     "model_settings": 1,
+    "privacy_settings": 1,
     "review": 1,
     "settings": 1,
     "telemetry": 1,
@@ -40,6 +41,7 @@ FLOORS = {
     "ledger": 4,
     "audit": 4,
     "health": 4,
+    "privacy": 4,
     "rollout": 4,
     # 5 actors
     "execute": 5,
@@ -76,6 +78,7 @@ ONE_FOLDER = (
         "ledger_settings",
         "marked_yaml",
         "model_settings",
+        "privacy_settings",
         "review",
         "settings",
     },
@@ -96,17 +99,18 @@ SAME_FLOOR = {
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "fields", "ledger.parcel", "ledger_settings", "model_settings", "review", "settings",
-    "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
+    "fields", "ledger.parcel", "ledger_settings", "model_settings", "privacy_settings",
+    "review", "settings", "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
-    "cryptography": ("sandbox.certificate",),
+    "cryptography": ("privacy.keys", "sandbox.certificate"),
     "genai_prices": ("providers.prices", "providers.rates"),
     "httpx2": ("providers.wire", "sandbox", "testing"),
     "jsonschema": ("decide.answer_checks", "policy.json_schema"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),
+    "presidio_analyzer": ("signals.presidio",),
     "psycopg": ("storage.postgres",),
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
@@ -132,6 +136,7 @@ IMPURE = {
 
 # Imports inside a function: only an optional dependency, in its one file, with the reason.
 LATE_IMPORTS = {
+    "mcp_router.signals.presidio": "Presidio is an extra, looked for only where it is asked for",
     "mcp_router.storage.store": "psycopg is an extra, looked for only where `storage` needs it",
 }
 

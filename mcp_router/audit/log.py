@@ -17,6 +17,7 @@ from mcp_router.domain.call import Call
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
 from mcp_router.domain.learning import OutcomeReport
+from mcp_router.domain.privacy import PiiCount
 from mcp_router.domain.record import ModelAnswer, Record, StoredRecord
 from mcp_router.errors import RouterError, StorageUnavailable, UnknownDecision, public_error
 
@@ -61,6 +62,9 @@ class Draft:
         self.confidence: AnswerConfidence | None = None
         self.advice: Advice | None = None
         self.escalation: str | None = None
+        self.pii: tuple[PiiCount, ...] = ()
+        self.prompt_digest: str | None = None
+        self.answer_digest: str | None = None
         self.outcome = OK
         self.error_code: str | None = None
 
@@ -111,6 +115,9 @@ class Draft:
             confidence=self.confidence,
             advice=self.advice,
             escalation=self.escalation,
+            pii=self.pii,
+            prompt_digest=self.prompt_digest,
+            answer_digest=self.answer_digest,
         )
 
 
@@ -122,11 +129,17 @@ class DecisionLog:
         store: RecordStore,
         clock: Clock,
         observers: tuple[Callable[[Record], None], ...] = (),
+        *,
+        scrub: Callable[[Record], Record] = lambda record: record,
     ) -> None:
-        """Keep records in `store` and show each to `observers` once it is on disk."""
+        """Keep records in `store` and show each to `observers` once it is on disk.
+
+        `scrub` takes personal data out of a record before anybody sees it.
+        """
         self._store = store
         self._clock = clock
         self._observers = observers
+        self._scrub = scrub
         self._owed: deque[Record] = deque()
         self._paying = anyio.Lock()
 
@@ -211,7 +224,7 @@ class DecisionLog:
         """Write the record, whatever happens to the task meanwhile."""
         latency_ms = round((self._clock.monotonic_s() - started_s) * 1000)
 
-        record = draft.record(latency_ms=latency_ms)
+        record = self._scrub(draft.record(latency_ms=latency_ms))
 
         with anyio.CancelScope(shield=True):
             await self._keep(record, may_owe=may_owe)

@@ -1,6 +1,6 @@
 """Which kinds of personal data a text holds."""
 
-from mcp_router.signals.pii_forms import forms_in
+from mcp_router.signals.pii_spans import find_pii
 
 
 def pii_kinds(text: str) -> tuple[str, ...]:
@@ -9,10 +9,4 @@ def pii_kinds(text: str) -> tuple[str, ...]:
     >>> pii_kinds("Reach me at anna@example.com or +44 20 7946 0958.")
     ('email', 'phone')
     """
-    found: list[str] = []
-
-    for form in forms_in(text):
-        if form.kind not in found and any(True for _ in form.spans(text)):
-            found.append(form.kind)
-
-    return tuple(sorted(str(kind) for kind in found))
+    return tuple(sorted({str(one.kind) for one in find_pii(text)}))

@@ -89,7 +89,8 @@ _PHONES = (
     ),
 )
 _PHONE_NUMBER = re.compile(
-    r"[(+\d](?<![\d.,/+-].)(?:(?<=\()\+?\d|(?<=\+)\d|(?<=\d))(?:[ ()/.-]{0,3}\d){6,14}(?![\w-]|[.,]\d)"
+    r"[(+\d](?<![\d.,/+-].)(?:(?<=\()\+?\d|(?<=\+)\d|(?<=\d))"
+    r"(?:[ ()/.-]{0,3}\d){6,14}(?![\w-]|[.,]\d)"
 )
 _PHONE_CUES = (
     "phone", "tel", "mobile", "cell", "handy", "fax", "whatsapp", "sms", "landline", "call",
@@ -167,9 +168,7 @@ _CODE_TOLD = re.compile(
     r"(?P<value>\d{4,8})(?!\w|[.,]\d)",
     re.IGNORECASE,
 )
-_RANDOM = re.compile(
-    r"[A-Za-z0-9](?<![\w/+=.-].)[A-Za-z0-9_+/-]{31,127}(?![\w/+-])"
-)
+_RANDOM = re.compile(r"[A-Za-z0-9](?<![\w/+=.-].)[A-Za-z0-9_+/-]{31,127}(?![\w/+-])")
 _LEAST_BITS = 4.0
 """Of a sign of a random text: words, even long ones in many cases, stay below."""
 
@@ -260,7 +259,7 @@ def _value(form: re.Pattern[str]) -> Callable[[str], Spans]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One form of a kind; a text without so many digits, or none of the cues if it has some, holds none."""
+    """One form of a kind: where a text has so many digits, and one of the cues if there are any."""
 
     kind: PiiKind
     spans: Callable[[str], Spans]

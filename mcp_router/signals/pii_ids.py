@@ -267,9 +267,7 @@ _BY_FORM: tuple[tuple[re.Pattern[str], re.Pattern[str], Callable[[str], bool]], 
     ),
     (
         re.compile(r"\d{6}[-+]\d{4}"),
-        re.compile(
-            r"\d(?<![\w-].)(?:(?<=1)9\d{6}|(?<=2)0\d{6}|\d{5})[-+]\d{4}(?![\w-])"
-        ),
+        re.compile(r"\d(?<![\w-].)(?:(?<=1)9\d{6}|(?<=2)0\d{6}|\d{5})[-+]\d{4}(?![\w-])"),
         personnummer,
     ),
     (

@@ -11,14 +11,18 @@ _TOWN = r"[A-Z\u00c0-\u00de][^\W\d_]{1,30}(?!\w)"
 _CITY = rf"{_TOWN}(?:[ -]{_TOWN}){{0,2}}"
 
 _ENGLISH = re.compile(
-    rf"\d(?<![\w.,/#-].)\d{{0,4}}[A-Za-z]?,? (?:[NSEW]\.? )?(?:(?:{_WORD}|\d{{1,3}}(?:st|nd|rd|th)) )"
-    r"{1,4}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|"
+    rf"\d(?<![\w.,/#-].)\d{{0,4}}[A-Za-z]?,? (?:[NSEW]\.? )?"
+    rf"(?:(?:{_WORD}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}}"
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|"
     r"Square|Sq|Terrace|Close|Crescent|Highway|Hwy|Parkway|Pkwy|Circle|Gardens|Grove|Mews)\b\.?"
     r"(?:,? (?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|#)\.? ?#?\w{1,6})?"
     rf"(?:,? {_CITY})?(?:,? [A-Z]{{2}}\b)?"
     r"(?:,? (?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})(?!\w))?"
 )
-_STREET = r"(?:stra(?:\u00df|ss)e|str\.|weg|platz|allee|gasse|ring|ufer|damm|straat|laan|gracht|plein|kade|singel)"  # noqa: E501  # one list
+_STREET = (
+    r"(?:stra(?:\u00df|ss)e|str\.|weg|platz|allee|gasse|ring|ufer|damm|straat|laan|gracht|plein|"
+    r"kade|singel)"
+)
 _GERMANIC = re.compile(
     rf"(?<!\w)(?:[A-Z\u00c4\u00d6\u00dc][\w\u00df-]{{1,30}}{_STREET}"
     rf"|(?:{_WORD} ){{1,3}}(?i:{_STREET})) \d{{1,4}} ?[a-zA-Z]?(?!\w)"
@@ -32,7 +36,8 @@ _FRENCH = re.compile(
 _ROMANCE = re.compile(
     r"(?<!\w)(?:Calle|C/|Avenida|Avda\.?|Paseo|Plaza|Rua|Via|Viale|Piazza|Corso|Largo) "
     rf"(?:(?:de la|del|de|della|delle|dei|la|das|dos|da|do) )?{_WORD}(?: (?:de |del |da )?{_WORD})"
-    rf"{{0,3}},? (?:n[.\u00ba\u00b0]{{0,2}} ?)?\d{{1,4}}(?!\w)(?:,? \d{{4,5}}(?:-\d{{3}})? {_CITY})?"
+    rf"{{0,3}},? (?:n[.\u00ba\u00b0]{{0,2}} ?)?\d{{1,4}}(?!\w)"
+    rf"(?:,? \d{{4,5}}(?:-\d{{3}})? {_CITY})?"
 )
 _BOX = re.compile(
     rf"(?<!\w)(?:P\.? ?O\.? Box|Postfach|Postbus|Apartado|Casella Postale) \d{{1,6}}(?!\w)"

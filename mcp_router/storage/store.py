@@ -15,6 +15,7 @@ from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.sqlite.estimates import EstimateTable
 from mcp_router.storage.sqlite.health import HealthTable
+from mcp_router.storage.sqlite.privacy import PrivacyTable
 from mcp_router.storage.sqlite.stages import StageTable
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mcp_router.storage.postgres.decisions import DecisionTable as PostgresDecisions
     from mcp_router.storage.postgres.estimates import EstimateTable as PostgresEstimates
     from mcp_router.storage.postgres.health import HealthTable as PostgresHealth
+    from mcp_router.storage.postgres.privacy import PrivacyTable as PostgresPrivacy
     from mcp_router.storage.postgres.stages import StageTable as PostgresStages
 
 SQLITE = "sqlite:///"
@@ -47,6 +49,7 @@ class Store:
     estimates: "EstimateTable | PostgresEstimates"
     health: "HealthTable | PostgresHealth"
     stages: "StageTable | PostgresStages"
+    privacy: "PrivacyTable | PostgresPrivacy"
     closing: Callable[[], Awaitable[None]]
 
     async def aclose(self) -> None:
@@ -90,6 +93,7 @@ def open_store(
         estimates=EstimateTable(opened),
         health=HealthTable(opened),
         stages=StageTable(opened),
+        privacy=PrivacyTable(opened),
         closing=close,
     )
 
@@ -119,6 +123,7 @@ def _open_postgres(url: str) -> Store:
     from mcp_router.storage.postgres.decisions import DecisionTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.estimates import EstimateTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.health import HealthTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.privacy import PrivacyTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.stages import StageTable  # noqa: PLC0415  # an extra
 
     database = Database(url)
@@ -143,6 +148,7 @@ def _open_postgres(url: str) -> Store:
         estimates=EstimateTable(database),
         health=HealthTable(database),
         stages=StageTable(database),
+        privacy=PrivacyTable(database),
         closing=close,
     )
 

@@ -13,6 +13,7 @@ from mcp_router.domain.action import (
 from mcp_router.health.store import HealthStore
 from mcp_router.learning.estimates import EstimateStore
 from mcp_router.ledger.ledger import ActionStore
+from mcp_router.privacy.store import PrivacyStore
 from mcp_router.rollout.store import StageStore
 from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.storage.sqlite.budgets import BudgetTable
@@ -21,12 +22,14 @@ from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.sqlite.estimates import EstimateTable
 from mcp_router.storage.sqlite.health import HealthTable
 from mcp_router.storage.sqlite.inline import InlineDatabase
+from mcp_router.storage.sqlite.privacy import PrivacyTable
 from mcp_router.storage.sqlite.stages import StageTable
 from mcp_router.storage.store import open_store
 from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.estimates import MemoryEstimates
 from mcp_router.testing.health import MemoryHealth
+from mcp_router.testing.privacy import MemoryPrivacy
 from mcp_router.testing.stages import MemoryStages
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.storage.hosts import ManualHost
@@ -44,6 +47,7 @@ class Opened:
     estimates: EstimateStore
     health: HealthStore
     stages: StageStore
+    privacy: PrivacyStore
     advance: Callable[[float], None]
 
 
@@ -58,6 +62,7 @@ async def memory(folder: Path) -> AsyncIterator[Opened]:
         estimates=MemoryEstimates(),
         health=MemoryHealth(),
         stages=MemoryStages(records),
+        privacy=MemoryPrivacy(records),
         advance=clock.advance,
     )
 
@@ -85,6 +90,7 @@ def _tables(database: Database) -> Opened:
         estimates=EstimateTable(database),
         health=HealthTable(database),
         stages=StageTable(database),
+        privacy=PrivacyTable(database),
         advance=host.advance,
     )
 
@@ -102,6 +108,7 @@ async def postgres(folder: Path) -> AsyncIterator[Opened]:
         estimates=store.estimates,
         health=store.health,
         stages=store.stages,
+        privacy=store.privacy,
         advance=clock.advance,
     )
     clock.close()

@@ -6,8 +6,7 @@ import anyio
 
 from mcp_router.domain.action import ActionState, Ref, Strategy
 from mcp_router.errors import StorageUnavailable
-from mcp_router.execute.reconciler import Chore
-from mcp_router.execute.reconciler import EXPIRE_BATCH, EXPIRE_EVERY_S
+from mcp_router.execute.reconciler import EXPIRE_BATCH, EXPIRE_EVERY_S, Chore
 from mcp_router.ledger.admission import Admission
 from mcp_router.ledger.ledger import LEASE_S
 from mcp_router.testing.desks import lost_answer

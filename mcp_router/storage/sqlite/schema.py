@@ -6,6 +6,7 @@ from sqlite_utils import Database, Migrations
 
 from mcp_router.storage.sqlite.schema_budgets import BUDGETS, ESTIMATES
 from mcp_router.storage.sqlite.schema_health import HEALTH
+from mcp_router.storage.sqlite.schema_privacy import PRIVACY
 from mcp_router.storage.sqlite.schema_stages import STAGES
 
 migrations = Migrations("mcp-router")
@@ -192,6 +193,13 @@ def m007_health(db: Database) -> None:
 def m008_stages(db: Database) -> None:
     """Create how policies stand, which versions were used, and what arms have come to."""
     for statement in STAGES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def m010_privacy(db: Database) -> None:
+    """Create keys of subjects, sealed content and sealed vaults."""
+    for statement in PRIVACY:
         db.conn.execute(statement)
 
 
