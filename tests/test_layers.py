@@ -100,7 +100,8 @@ SAME_FLOOR = {
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
     "fields", "ledger.parcel", "ledger_settings", "model_settings", "privacy_settings",
-    "review", "settings", "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
+    "review", "settings", "storage", "providers", "desks", "policy.draft", "tools", "serve",
+    "sandbox",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),

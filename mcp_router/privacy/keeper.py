@@ -168,8 +168,12 @@ class Privacy:
         """Forget a subject's key, and with it all that was kept of it; the log says who and why.
 
         Raises:
+            ContentKeyMissing: without the master key nobody knows whose key to forget.
             StorageUnavailable: nothing was forgotten.
         """
+        if self._master is None and await self._store.key("", _MASTER) is not None:
+            raise ContentKeyMissing("The database was used with a master key, and there is none.")
+
         digester = await self._digester(tenant, must=True)
         assert digester is not None, "a store that cannot say has raised"
         digest = digester.digest("subject", subject)

@@ -1,6 +1,6 @@
 """The keys of privacy, and what is sealed with them.
 
-From the master key two are derived for each tenant (HKDF): one wraps the random key of each subject,
+From the master key two are derived for each tenant (HKDF): one wraps the random keys of subjects,
 one is for digests. Without a master key a tenant's digests have a random key of their own, which
 lies in the store: a digest that leaves it alone can still not be guessed.
 """

@@ -32,6 +32,19 @@ class Talk:
     def subject(self) -> str:
         """Return whose content it is, as `erase` takes it: the customer's, if one is named."""
         if self.customer_id is not None:
-            return f"customer:{self.customer_id}"
+            return f"{_CUSTOMER}{self.customer_id}"
 
         return self.conversation or f"decision:{self.decision_id}"
+
+
+_CUSTOMER = "customer:"
+_OTHERS = ("ticket:", "run:", "decision:")
+
+
+def subject_of(name: str) -> str:
+    """Return the subject that somebody names: a customer, if the name does not say otherwise.
+
+    >>> subject_of("4711"), subject_of("ticket:77")
+    ('customer:4711', 'ticket:77')
+    """
+    return name if name.startswith((_CUSTOMER, *_OTHERS)) else f"{_CUSTOMER}{name}"
