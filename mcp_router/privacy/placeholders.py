@@ -109,7 +109,11 @@ _RESTORED_KINDS = "|".join(
     if kind not in NEVER_RESTORED
 )
 _BETWEEN = r"(?:\\?[ _-]|\u00a0){1,2}"
-_FORM = r"(?:\\?\[|\u3010) ?(?P<kind>{kinds}){between}(?P<number>\d{{1,6}}) ?(?:\\?\]|\u3011)"
+# A backslash before the bracket is the model's only if there is one before the other bracket too.
+_FORM = (
+    r"(?:\\\[(?=[\w \\-]{{1,40}}\\\])|\[|\u3010) ?(?P<kind>{kinds}){between}"
+    r"(?P<number>\d{{1,6}}) ?(?:\\?\]|\u3011)"
+)
 _TOLERANT = re.compile(_FORM.format(kinds=_KINDS, between=_BETWEEN), re.IGNORECASE)
 # In JSON a sign after a backslash is one of JSON's own, so none is taken away.
 _IN_JSON = re.compile(rf"\[ ?(?P<kind>{_KINDS})[ _-](?P<number>\d{{1,6}}) ?\]", re.IGNORECASE)
@@ -172,7 +176,7 @@ def held_back(text: str) -> int:
         sign = text[at]
 
         if sign in "]\u3011\n":
-            return len(text)
+            break
 
         if sign in "[\u3010":
             # The backslash that a model may put before the bracket belongs to it.

@@ -59,14 +59,15 @@ def _exact(field: str) -> str:
 
 
 def _phone(field: str) -> str:
-    """Return the expression for a telephone number: its digits, with or without the country's."""
+    """Return the expression for a telephone number by its last digits.
+
+    What stands before them, country or trunk, is written in many ways or not at all.
+    """
     digits = re.sub(r"\D", "", field)
 
     if len(digits) < _LEAST_DIGITS:
         return ""
 
-    local = digits[_COUNTRY:] if len(digits) - _COUNTRY >= _LEAST_DIGITS else digits
-    before = digits[: len(digits) - len(local)]
+    last = digits[-max(_LEAST_DIGITS, len(digits) - _COUNTRY) :]
     gap = r"[ ()/.\u2010-\u2013-]{0,3}"
-    first = rf"(?:\+?{gap.join(before)}{gap}|\(?0?{gap})?" if before else r"\+?"
-    return rf"(?<!\d){first}{gap.join(local)}(?!\d)"
+    return rf"(?<![\d+(])[+(]{{0,2}}(?:\d{gap}){{0,5}}{gap.join(last)}(?!\d)"
