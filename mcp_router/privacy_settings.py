@@ -22,6 +22,7 @@ KEY_BYTES = 32
 _EXPECTED = "a key of 32 bytes, as 64 hexadecimal digits or in Base64: `openssl rand -hex 32`"
 _HEX = re.compile("[0-9A-Fa-f]{64}")
 
+Switch: TypeAlias = Literal["off", "on"] | bool
 DetectorName: TypeAlias = Literal["builtin", "presidio"]
 
 
@@ -68,9 +69,9 @@ def _key(text: str) -> str:
 
 
 class _PrivacyForm(Form):
-    content: Literal["off", "on"] = "off"
+    content: Switch = "off"
     retention_days: float = Field(default=30.0, gt=0, le=3650)
-    redact: Literal["off", "on"] = "on"
+    redact: Switch = "on"
     vault_hours: float = Field(default=24.0, gt=0, le=24 * 30)
     detectors: list[DetectorName] = Field(default=["builtin"], min_length=1)
     key: Annotated[str, AfterValidator(_key)] | None = None
@@ -93,9 +94,9 @@ def read_privacy(review: Review, environ: Mapping[str, str]) -> PrivacySettings:
         raise InvalidSettings(f"The environment variable {KEY_VARIABLE}: expected {_EXPECTED}.")
 
     return PrivacySettings(
-        content=form.content == "on",
+        content=form.content in ("on", True),
         retention_days=form.retention_days,
-        redact=form.redact == "on",
+        redact=form.redact in ("on", True),
         vault_hours=form.vault_hours,
         detectors=tuple(dict.fromkeys(form.detectors)),
         key=None if key is None else Secret(key),

@@ -45,6 +45,13 @@ def test_what_it_names_is_taken(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("written", "meant"), [("on", True), ("off", False), ("true", True)])
+def test_a_switch_is_on_or_off(written: str, meant: bool, tmp_path: Path) -> None:
+    both = parsed(f"privacy: {{content: {written}, redact: {written}}}", tmp_path)
+
+    assert (both.content, both.redact) == (meant, meant)
+
+
 def test_the_environment_gives_the_key(tmp_path: Path) -> None:
     assert parsed("policy: support", tmp_path, MCP_ROUTER_KEY=KEY).key == Secret(KEY)
     assert parsed("policy: support", tmp_path, MCP_ROUTER_KEY="").key is None
@@ -60,7 +67,7 @@ def test_a_key_is_32_bytes_in_either_form() -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        "content: true",
+        "content: maybe",
         "retention_days: 0",
         "vault_hours: 721",
         "detectors: []",

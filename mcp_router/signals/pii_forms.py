@@ -67,6 +67,7 @@ _NINO = re.compile(
 
 _IPV4 = re.compile(r"\d(?<![\w.-].)\d{0,2}(?:\.\d{1,3}){3}(?![\w-]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
+_COLONS = re.compile(":[0-9A-Fa-f]{0,4}:")
 _VERSION_OF = re.compile(r"(?:version|firmware|release|build|update|\bv|ver)\W{0,3}\w?$", re.I)
 
 _PHONES = (
@@ -169,6 +170,7 @@ _CODE_TOLD = re.compile(
     re.IGNORECASE,
 )
 _RANDOM = re.compile(r"[A-Za-z0-9](?<![\w/+=.-].)[A-Za-z0-9_+/-]{31,127}(?![\w/+-])")
+_LEAST_RANDOM = 32  # signs
 _LEAST_BITS = 4.0
 """Of a sign of a random text: words, even long ones in many cases, stay below."""
 
@@ -192,6 +194,11 @@ def _ibans(text: str) -> Spans:
 
         if length and len(plain) == length and iban(plain):
             yield found.start(), found.start() + signs[length - 1] + 1
+
+
+def _ipv6(text: str) -> Spans:
+    """Yield addresses of the newer form, looked for only where two colons are near each other."""
+    return _machines(text, _IPV6) if _COLONS.search(text) else ()
 
 
 def _machines(text: str, form: re.Pattern[str]) -> Spans:
@@ -236,6 +243,9 @@ def _passwords(text: str) -> Spans:
 
 def _random_texts(text: str) -> Spans:
     """Yield texts that only a machine can have drawn: what they open is nobody's to know."""
+    if all(len(word) < _LEAST_RANDOM for word in text.split()):
+        return
+
     for found in _RANDOM.finditer(text):
         mixed = not found[0].islower() and not found[0].isupper() and DIGIT.search(found[0])
 
@@ -278,13 +288,18 @@ FORMS = (
         cues=("born", "birth", "dob", "d.o.b", "gebor", "geburt", "naiss", "nacim", "nascita",
               "geboort"),
     ),
-    Form(kind=PiiKind.EMAIL, spans=_whole(_EMAIL), digits=0, cues=("@", "(", "[")),
+    Form(
+        kind=PiiKind.EMAIL,
+        spans=_whole(_EMAIL),
+        digits=0,
+        cues=("@", "(at", "( at", "[at", "[ at"),
+    ),
     Form(kind=PiiKind.IBAN, spans=_ibans, digits=10),
     Form(
         kind=PiiKind.IP_ADDRESS, spans=lambda text: _machines(text, _IPV4), digits=4, cues=(".",)
     ),
     Form(
-        kind=PiiKind.IP_ADDRESS, spans=lambda text: _machines(text, _IPV6), digits=1, cues=(":",)
+        kind=PiiKind.IP_ADDRESS, spans=_ipv6, digits=1, cues=(":",)
     ),
     Form(kind=PiiKind.NAME, spans=names, digits=0, cues=NAME_CUES),
     Form(kind=PiiKind.NATIONAL_ID, spans=national_ids, digits=7),
