@@ -7,9 +7,10 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from mcp_router.actions import Actions
+from mcp_router.alerts.alerts import Alerts
 from mcp_router.audit.log import DecisionLog, RecordStore
 from mcp_router.budget.budgets import Budgets
 from mcp_router.cache.answers import AnswerCache
@@ -19,6 +20,7 @@ from mcp_router.desks.zendesk import ZendeskDesk
 from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.errors import StorageUnavailable
+from mcp_router.execute.chain import Gate
 from mcp_router.execute.judge import Judge, Unit
 from mcp_router.execute.reconciler import Chore, Pace, Reconciler
 from mcp_router.execute.shelf import Shelf
@@ -28,9 +30,9 @@ from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.lookups import Lookups
+from mcp_router.opening import open_detectors, open_tracer
 from mcp_router.policy.source import PolicySource
 from mcp_router.privacy.keeper import Privacy
-from mcp_router.privacy_settings import DetectorName
 from mcp_router.providers.prices import PriceBook
 from mcp_router.providers.provider import Provider, open_provider
 from mcp_router.providers.tokens import TokenScale
@@ -44,12 +46,11 @@ from mcp_router.settings import (
     TokenSettings,
     ZendeskSettings,
 )
-from mcp_router.signals.detector import BuiltinDetector, Detector
-from mcp_router.signals.presidio import open_presidio
 from mcp_router.storage.owner import Host, this_process
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.store import Store, open_store
 from mcp_router.telemetry.metrics import Metrics
+from mcp_router.telemetry.tracing import UNTRACED, Tracer
 
 Edge = TypeVar("Edge")
 
@@ -66,7 +67,8 @@ class Instruments:
     """What a proof puts between the router and its edges: by default nothing.
 
     `store` and `desk` return what stands in for the ledger's store and for each desk, `provider`
-    opens each provider of models, and `database` each SQLite file on `host`.
+    opens each provider of models, and `database` each SQLite file on `host`. `gate` returns what
+    stands in for the breakers.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -77,6 +79,7 @@ class Instruments:
     store: Callable[[ActionStore], ActionStore] = _as_it_is
     records: Callable[[RecordStore], RecordStore] = _as_it_is
     desk: Callable[[Desk], Desk] = _as_it_is
+    gate: Callable[[Gate], Gate] = _as_it_is
 
 
 PLAIN = Instruments()
@@ -95,14 +98,17 @@ class App:
     tokens: tuple[TokenSettings, ...]
     clock: Clock
     entropy: Entropy
+    tracer: Tracer = UNTRACED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Keepers:
     """Everything that keeps state over the store, or in memory."""
 
+    alerts: Alerts
     ledger: Ledger
     log: DecisionLog
+    tracer: Tracer
     budgets: Budgets
     estimates: Estimates
     health: HealthBoard
@@ -119,7 +125,9 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
     Raises:
         StorageUnavailable: the database cannot be opened.
         PolicyRejected, UnknownPolicy, PolicyEdited: the configured policy cannot be used.
+        InvalidSettings: a certificate file of a sink of alerts cannot be used.
         RetryingAdapter: a desk client would send again by itself.
+        InvalidSettings: spans are asked for, and what sends them is not installed.
         ContentKeyMissing, ContentKeyWrong: what is kept could not be sealed, or not be opened.
     """
     clock = instruments.clock
@@ -150,7 +158,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             draw=random.random,
         )
         await _begin(keepers, judge)
-        services = _services(keepers, judge, targets, clock)
+        services = _services(keepers, judge, targets, instruments)
         reconciler = Reconciler(
             ledger=keepers.ledger,
             desks=targets.desks,
@@ -170,6 +178,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             tokens=settings.tokens,
             clock=clock,
             entropy=os.urandom,
+            tracer=keepers.tracer,
         )
 
 
@@ -182,24 +191,31 @@ def _keepers(
 ) -> _Keepers:
     """Return everything that keeps state over the store; `stack` lets each say its last words."""
     clock = instruments.clock
+    alerts = Alerts(settings.alerts, store.alerts, clock, os.urandom, jitter=random.random)
     estimates = Estimates(store.estimates, clock)
     stages = Stages(store.stages, clock, os.urandom)
-    watching = (metrics.observe, estimates.observe, stages.observe)
+    watching = (metrics.observe, estimates.observe, stages.observe, alerts.observe)
+    tracer = open_tracer(settings, metrics, stack)
     privacy = Privacy(
         store.privacy,
         clock,
         os.urandom,
         settings=settings.privacy,
-        detectors=map(_detector, settings.privacy.detectors),
+        detectors=open_detectors(settings.privacy),
     )
-    log = DecisionLog(instruments.records(store.decisions), clock, watching, scrub=privacy.scrub)
+    log = DecisionLog(
+        instruments.records(store.decisions), clock, watching, tracer, scrub=privacy.scrub
+    )
+    stack.push_async_callback(alerts.aclose)
     stack.push_async_callback(estimates.aclose)
     stack.push_async_callback(log.aclose)
     # Several routers of one process may share a store, and each counts for itself.
     process = f"{this_process()}#{make_id('app', clock.now_ms(), os.urandom)}"
     return _Keepers(
+        alerts=alerts,
         ledger=Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s),
         log=log,
+        tracer=tracer,
         budgets=Budgets(store.budgets, clock, os.urandom),
         estimates=estimates,
         health=HealthBoard(store.health, clock, process=process, gauge=metrics),
@@ -210,19 +226,11 @@ def _keepers(
     )
 
 
-def _detector(name: DetectorName) -> Detector:
-    """Return the detector of a name."""
-    match name:
-        case "builtin":
-            return BuiltinDetector()
-        case "presidio":
-            return open_presidio()
-
-    assert_never(name)
-
-
-def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -> Services:
+def _services(
+    keepers: _Keepers, judge: Judge, targets: Targets, instruments: Instruments
+) -> Services:
     """Return the walks over the keepers."""
+    clock = instruments.clock
     lookups = Lookups(
         judge=judge, targets=targets, log=keepers.log, clock=clock, jitter=random.random
     )
@@ -237,7 +245,7 @@ def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -
             budgets=keepers.budgets,
             shelf=Shelf(keepers.answers),
             scale=keepers.scale,
-            gate=keepers.health,
+            gate=instruments.gate(keepers.health),
             privacy=keepers.privacy,
         ),
         lookups=lookups,
@@ -289,6 +297,7 @@ def _chores(keepers: _Keepers, settings: LedgerSettings) -> tuple[Chore, ...]:
         Chore(work=keepers.health.refresh, every_s=1.0),
         Chore(work=keepers.estimates.refresh, every_s=5.0),
         Chore(work=keepers.budgets.sweep, every_s=10.0),
+        Chore(work=keepers.alerts.work, every_s=settings.reconcile_every_s),
         Chore(work=keepers.privacy.prune, every_s=600.0),
     )
 

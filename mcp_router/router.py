@@ -264,8 +264,9 @@ class Router:
 
         if reply.completion.finish_reason is FinishReason.INCOMPLETE:
             draft.outcome = INCOMPLETE
-
-        elif not veil.has_revealed:  # what belongs to one requester is nobody else's
+        elif request.messages == order.request.messages and not veil.has_revealed:
+            # What a run has done is told to its model, and an answer made from that is its own;
+            # so is one with somebody's values.
             self._shelf.keep(
                 judged,
                 _question(call, order),
@@ -296,9 +297,13 @@ class Router:
             completion = await provider.stream(model, request, timeout_s=timeout_s, emit=told.feed)
             await told.finish()
 
-        self._scale.learned(model.family, estimate_tokens(request), completion.usage.input_tokens)
         cost_microusd = self._targets.prices.cost(model, completion.usage)
         broken = completion.finish_reason is FinishReason.INCOMPLETE
+
+        if not broken:  # else the usage is an estimate itself
+            reported = completion.usage.input_tokens
+            self._scale.learned(model.family, estimate_tokens(request), reported)
+
         return Answer(
             value=veil.reveal(completion),
             cost_microusd=candidate.estimated_microusd if cost_microusd is None else cost_microusd,

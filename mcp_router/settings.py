@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, Strict
 
+from mcp_router.alerts_settings import AlertSettings, read_alerts
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.secret import Secret
 from mcp_router.domain.target import ModelTarget
@@ -31,6 +32,7 @@ from mcp_router.marked_yaml import MAX_BYTES, YamlPath, parse_yaml
 from mcp_router.model_settings import read_models
 from mcp_router.privacy_settings import PrivacySettings, read_privacy
 from mcp_router.review import Form, Review, tell
+from mcp_router.telemetry_settings import TelemetrySettings, read_telemetry
 
 
 class ProviderKind(StrEnum):
@@ -104,6 +106,8 @@ class Settings:
     tokens: tuple[TokenSettings, ...] = ()
     desks: tuple[DeskSettings, ...] = ()
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
 
 
@@ -201,6 +205,8 @@ class _RootForm(Form):
     tokens: list[object] | None = None
     desks: dict[str, object] | None = None
     ledger: dict[str, object] | None = None
+    telemetry: dict[str, object] | None = None
+    alerts: dict[str, object] | None = None
     privacy: dict[str, object] | None = None
 
 
@@ -223,6 +229,8 @@ def _read(review: Review, folder: Path, environ: Mapping[str, str]) -> Settings:
         tokens=tuple(_tokens(review)),
         desks=tuple(_desks(review, folder)),
         ledger=read_ledger(review),
+        telemetry=read_telemetry(review),
+        alerts=read_alerts(review, folder),
         privacy=read_privacy(review, environ),
     )
 

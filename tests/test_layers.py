@@ -16,6 +16,7 @@ FLOORS = {
     "domain": 0,
     "policies": 0,
     # 1 config
+    "alerts_settings": 1,
     "environment": 1,
     "fields": 1,
     "ledger_settings": 1,
@@ -25,6 +26,7 @@ FLOORS = {
     "review": 1,
     "settings": 1,
     "telemetry": 1,
+    "telemetry_settings": 1,
     # 2 edges
     "storage": 2,
     "providers": 2,
@@ -59,6 +61,7 @@ FLOORS = {
     "tools": 7,
     # 8 faces
     "app": 8,
+    "opening": 8,
     "serve": 8,
     "cli": 8,
     "__main__": 8,
@@ -73,6 +76,7 @@ SIDE_ROOM_USERS = {"cli"}  # besides tests, examples and benchmarks, which are n
 ONE_FOLDER = (
     {"errors", "clock", "canonical", "domain"},
     {
+        "alerts_settings",
         "environment",
         "fields",
         "ledger_settings",
@@ -81,6 +85,7 @@ ONE_FOLDER = (
         "privacy_settings",
         "review",
         "settings",
+        "telemetry_settings",
     },
 )
 
@@ -93,31 +98,33 @@ SAME_FLOOR = {
     ("replay", "trial"): "both say what a decision comes to in the same words",
     ("serve", "app"): "a transport serves the application that `app` has wired",
     ("__main__", "cli"): "`python -m mcp_router` is the command line",
+    ("app", "opening"): "the wiring opens what it wires",
     ("cli", "app"): "a command opens the application",
     ("cli", "serve"): "a command opens a transport",
 }
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "fields", "ledger.parcel", "ledger_settings", "model_settings", "privacy_settings",
-    "review", "settings", "storage", "providers", "desks", "policy.draft", "tools", "serve",
-    "sandbox",
+    "alerts_settings", "fields", "ledger.parcel", "ledger_settings", "model_settings",
+    "privacy_settings", "review", "settings", "storage", "providers", "desks", "policy.draft",
+    "tools", "serve", "sandbox", "telemetry_settings",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
     "cryptography": ("privacy.keys", "sandbox.certificate"),
     "genai_prices": ("providers.prices", "providers.rates"),
-    "httpx2": ("providers.wire", "sandbox", "testing"),
+    "httpx2": ("alerts.post", "providers.wire", "sandbox", "testing"),
     "jsonschema": ("decide.answer_checks", "policy.json_schema"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),
+    "opentelemetry": ("telemetry.otlp",),
     "presidio_analyzer": ("signals.presidio",),
     "psycopg": ("storage.postgres",),
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
     "pydantic_core": PYDANTIC_HOMES,
     "referencing": ("decide.answer_checks",),
-    "requests": ("desks",),
+    "requests": ("desks", "telemetry.otlp"),
     "rich": ("cli",),
     "simple_salesforce": ("desks.salesforce",),
     "sqlite_utils": ("storage",),
@@ -139,6 +146,7 @@ IMPURE = {
 LATE_IMPORTS = {
     "mcp_router.signals.presidio": "Presidio is an extra, looked for only where it is asked for",
     "mcp_router.storage.store": "psycopg is an extra, looked for only where `storage` needs it",
+    "mcp_router.telemetry.otlp_extra": "the exporter is an extra, for those who send spans",
 }
 
 

@@ -11,7 +11,7 @@ from mcp_router.domain.attempt import Attempt
 from mcp_router.domain.call import Call
 from mcp_router.domain.completion import Usage
 from mcp_router.domain.ids import Entropy
-from mcp_router.domain.target import ModelTarget
+from mcp_router.domain.target import ModelTarget, Price
 from mcp_router.execute.delivery import Shipment
 from mcp_router.execute.reconciler import Counts, Pace, Reconciler
 from mcp_router.execute.targets import Desk, Targets
@@ -30,6 +30,10 @@ class _NoPrices:
         return ""
 
     def cost(self, model: ModelTarget, usage: Usage) -> int | None:
+        """Know no price."""
+        return None
+
+    def price(self, model: ModelTarget, prompt_tokens: int) -> Price | None:
         """Know no price."""
         return None
 

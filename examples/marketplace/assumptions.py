@@ -61,6 +61,7 @@ class Traffic:
     tiers: dict[str, float]
     locales: dict[str, float]
     channels: dict[str, float]
+    retrieval: dict[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from mcp_router.sandbox.credentials import ZENDESK_EMAIL, ZENDESK_TOKEN
 from mcp_router.sandbox.effects import Effects
 from mcp_router.sandbox.zendesk.app import create_app
 from mcp_router.sandbox.zendesk.state import ZendeskState
+from mcp_router.testing.in_process import InProcessTransport
 
 BURST_TAIL_S = 60.0
 """How long the desk feels a burst after its end."""
@@ -42,7 +43,7 @@ class HelpDesk:
         self._client = httpx2.AsyncClient(
             base_url="https://marketplace.zendesk.com/api/v2",
             auth=(f"{ZENDESK_EMAIL}/token", ZENDESK_TOKEN),
-            transport=httpx2.ASGITransport(
+            transport=InProcessTransport(
                 _Late(create_app(self._state, Effects()), pace, bursts, clock, random)
             ),
         )

@@ -199,6 +199,7 @@ def _arguments(request: Request) -> RouteCompletionArguments:
         customer_tier=request.tier,
         locale=request.locale,
         channel=request.channel,
+        retrieval_confidence=request.retrieval,
     )
 
 

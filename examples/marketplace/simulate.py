@@ -1,8 +1,9 @@
 """Plays one day on virtual time: the real router as `open_app` wires it, and the whole world."""
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +20,7 @@ from mcp_router.app import App, Instruments, open_app
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.health import BreakerState
 from mcp_router.domain.secret import Secret
+from mcp_router.execute.chain import Gate, OpenGate
 from mcp_router.execute.targets import Desk
 from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.providers.prices import PriceBook
@@ -65,20 +67,22 @@ class Played:
 
 def play(
     side: Side,
-    day: Sequence[Request],
+    day: Iterable[Request],
     assumptions: Assumptions,
     *,
     seed: int,
     outage: Outage | None = None,
 ) -> Played:
-    """Return what that day comes to."""
+    """Return what that day comes to; the same seed comes to the same."""
+    random.seed(f"{seed}:router")  # what the router itself draws: the jitter of its pauses
+
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(_play(side, day, assumptions, seed=seed, outage=outage))
 
 
 async def _play(
     side: Side,
-    day: Sequence[Request],
+    day: Iterable[Request],
     assumptions: Assumptions,
     *,
     seed: int,
@@ -93,6 +97,7 @@ async def _play(
         host=VirtualHost(clock),
         provider=world.provider,
         desk=lambda real: _exchanged(real, desk),
+        gate=_no_gate if side is Side.BEFORE else _as_wired,
     )
     settings = _settings(side)
 
@@ -130,6 +135,16 @@ async def _play(
 def _exchanged(real: Desk, desk: HelpDesk) -> Desk:
     """Return the help desk of this world in the place of the configured one."""
     return RoutedDesk(desk, real.name)
+
+
+def _no_gate(gate: Gate) -> Gate:
+    """Return no breaker: the host before has no router that would leave its model alone."""
+    return OpenGate()
+
+
+def _as_wired(gate: Gate) -> Gate:
+    """Return the router's own breakers."""
+    return gate
 
 
 def _act(

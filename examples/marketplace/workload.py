@@ -3,7 +3,7 @@
 import json
 import math
 from bisect import bisect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
@@ -34,7 +34,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One customer's question: `at_s` is the second of the day, `turns` come before `text`."""
+    """One customer's question: `at_s` is the second of the day, `turns` come before `text`.
+
+    `retrieval` says from 0 to 1 how well the passages answer it, as far as the host knows.
+    """
 
     number: int
     at_s: float
@@ -45,6 +48,7 @@ class Request:
     tier: str
     locale: str
     channel: str
+    retrieval: float
 
     @property
     def system(self) -> str:
@@ -79,14 +83,16 @@ def load_questions(file: Path = QUESTIONS) -> Questions:
 
 def make_day(
     assumptions: Assumptions, *, requests: int, seed: int, questions: Questions | None = None
-) -> tuple[Request, ...]:
-    """Return a day of so many requests in the order of their arrival.
+) -> Iterator[Request]:
+    """Yield a day of so many requests in the order of their arrival.
 
     A shorter day is a thinner one: the same hours and bursts, with fewer requests in them.
     """
     writer = _Writer(assumptions, questions or load_questions(), Random(f"{seed}:texts"))
     arrivals = arrival_times(assumptions.traffic, requests, Random(f"{seed}:arrivals"))
-    return tuple(writer.write(number, at_s) for number, at_s in enumerate(arrivals, start=1))
+
+    for number, at_s in enumerate(arrivals, start=1):
+        yield writer.write(number, at_s)
 
 
 def arrival_times(traffic: Traffic, requests: int, random: Random) -> list[float]:
@@ -158,6 +164,7 @@ class _Writer:
             tier=self._one_of(self._traffic.tiers),
             locale=self._one_of(self._traffic.locales),
             channel=self._one_of(self._traffic.channels),
+            retrieval=self._random.uniform(*self._traffic.retrieval[kind]),
         )
 
     def _kind(self) -> Kind:

@@ -131,7 +131,7 @@ class World:
             random=Random(f"{self._seed}:{settings.name}"),
             toll=self.tolls[settings.name],
         )
-        transport = InProcessTransport(httpx2.ASGITransport(weather), weather.connect)
+        transport = InProcessTransport(weather, weather.connect)
         return Provider(settings, Wire(settings.base_url, transport=transport))
 
     def behave(self, ask: Ask) -> Behaviour:

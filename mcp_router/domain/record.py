@@ -59,6 +59,7 @@ class Record:
     event: PolicyEvent | None = None  # a change of a policy, which is no call
     content_event: ContentEvent | None = None  # a change of content that was kept
     report: OutcomeReport | None = None  # what the host told of an earlier decision
+    trace_id: str | None = None  # of the host's trace, where it told one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

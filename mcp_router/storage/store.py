@@ -9,6 +9,7 @@ from mcp_router.errors import InvalidSettings
 from mcp_router.storage.owner import Host, ThisHost
 from mcp_router.storage.postgres.extra import require_extra
 from mcp_router.storage.sqlite.actions import ActionTable
+from mcp_router.storage.sqlite.alerts import AlertTable
 from mcp_router.storage.sqlite.archive import Archive as SqliteArchive
 from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
@@ -21,6 +22,7 @@ from mcp_router.storage.sqlite.stages import StageTable
 if TYPE_CHECKING:
     # Their driver is an extra: where it is missing, these names are known to nobody but mypy.
     from mcp_router.storage.postgres.actions import ActionTable as PostgresActions
+    from mcp_router.storage.postgres.alerts import AlertTable as PostgresAlerts
     from mcp_router.storage.postgres.archive import Archive as PostgresArchive
     from mcp_router.storage.postgres.budgets import BudgetTable as PostgresBudgets
     from mcp_router.storage.postgres.database import Database as PostgresDatabase
@@ -49,6 +51,7 @@ class Store:
     estimates: "EstimateTable | PostgresEstimates"
     health: "HealthTable | PostgresHealth"
     stages: "StageTable | PostgresStages"
+    alerts: "AlertTable | PostgresAlerts"
     privacy: "PrivacyTable | PostgresPrivacy"
     closing: Callable[[], Awaitable[None]]
 
@@ -93,6 +96,7 @@ def open_store(
         estimates=EstimateTable(opened),
         health=HealthTable(opened),
         stages=StageTable(opened),
+        alerts=AlertTable(opened, host),
         privacy=PrivacyTable(opened),
         closing=close,
     )
@@ -118,6 +122,7 @@ def _open_postgres(url: str) -> Store:
     """Return the tables of a PostgreSQL database."""
     require_extra()
     from mcp_router.storage.postgres.actions import ActionTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.alerts import AlertTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.budgets import BudgetTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.database import Database  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.decisions import DecisionTable  # noqa: PLC0415  # an extra
@@ -148,6 +153,7 @@ def _open_postgres(url: str) -> Store:
         estimates=EstimateTable(database),
         health=HealthTable(database),
         stages=StageTable(database),
+        alerts=AlertTable(database),
         privacy=PrivacyTable(database),
         closing=close,
     )

@@ -60,17 +60,21 @@ STORED = (StoredRecord(seq=1, record=FULL), StoredRecord(seq=2, record=BARE))
 def test_json_lines_hold_every_field_in_canonical_form() -> None:
     assert list(lines(STORED, Format.JSONL)) == [
         '{"record":{"at_ms":1795262400000,"attempts":[{"cost_microusd":1250,'
-        '"evidence":"applied","latency_ms":11,"reason":"ok","target":"haiku"}],'
-        '"cost_microusd":1250,"decision":{"candidates":[],"limits":{"attempt_timeout_s":12,'
+        '"evidence":"applied","failed_checks":[],"latency_ms":11,"purpose":"answer",'
+        '"reason":"ok","started_ms":0,"target":"haiku"}],"budgets":[],'
+        '"cost_microusd":1250,"decision":{"candidates":[],"facts":[],'
+        '"limits":{"attempt_timeout_s":12,'
         '"attempts":4,"budget_microusd":100000,"deadline_s":30,"max_output_tokens":300},'
         '"policy":"support@1","policy_digest":"d1","pool":"cost","rejections":[],'
-        '"rule":"password-reset","signals":{"intent":{"confidence":0.875,'
-        '"name":"password_reset"},"prompt_tokens":0,"tenant":"acme","tool":"route_completion",'
-        '"tools_offered":0,"turns":0},"why":"simple"},"decision_id":"dec_full",'
+        '"rule":"password-reset","signals":{"complexity":0,"intent":{"confidence":0.875,'
+        '"name":"password_reset"},"pii_kinds":[],"prompt_tokens":0,"safety_flags":[],'
+        '"sensitive_topics":[],"sources":[],"tenant":"acme","ticket_spend_microusd":0,'
+        '"tool":"route_completion","tools_offered":0,"tools_required":false,"turns":0},'
+        '"spend":{"balances":[]},"why":"simple"},"decision_id":"dec_full",'
         '"latency_ms":12,"outcome":"ok","principal":"copilot","run_id":"run-1",'
         '"target":"haiku","tenant":"acme","ticket_id":"7","tool":"route_completion",'
         '"transport":"stdio"},"seq":1}\n',
-        '{"record":{"at_ms":1795262400000,"attempts":[],"cost_microusd":0,'
+        '{"record":{"at_ms":1795262400000,"attempts":[],"budgets":[],"cost_microusd":0,'
         '"decision_id":"dec_bare","latency_ms":12,"outcome":"cancelled","principal":"copilot",'
         '"tenant":"acme","tool":"lookup_ticket","transport":"stdio"},"seq":2}\n',
     ]

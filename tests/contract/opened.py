@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcp_router.alerts.store import AlertStore
 from mcp_router.audit.log import RecordStore
 from mcp_router.budget.budgets import BudgetStore
 from mcp_router.domain.action import (
@@ -16,6 +17,7 @@ from mcp_router.ledger.ledger import ActionStore
 from mcp_router.privacy.store import PrivacyStore
 from mcp_router.rollout.store import StageStore
 from mcp_router.storage.sqlite.actions import ActionTable
+from mcp_router.storage.sqlite.alerts import AlertTable
 from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
@@ -25,6 +27,7 @@ from mcp_router.storage.sqlite.inline import InlineDatabase
 from mcp_router.storage.sqlite.privacy import PrivacyTable
 from mcp_router.storage.sqlite.stages import StageTable
 from mcp_router.storage.store import open_store
+from mcp_router.testing.alerts import MemoryAlerts
 from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.estimates import MemoryEstimates
@@ -47,6 +50,7 @@ class Opened:
     estimates: EstimateStore
     health: HealthStore
     stages: StageStore
+    alerts: AlertStore
     privacy: PrivacyStore
     advance: Callable[[float], None]
 
@@ -62,6 +66,7 @@ async def memory(folder: Path) -> AsyncIterator[Opened]:
         estimates=MemoryEstimates(),
         health=MemoryHealth(),
         stages=MemoryStages(records),
+        alerts=MemoryAlerts(clock, records),
         privacy=MemoryPrivacy(records),
         advance=clock.advance,
     )
@@ -90,6 +95,7 @@ def _tables(database: Database) -> Opened:
         estimates=EstimateTable(database),
         health=HealthTable(database),
         stages=StageTable(database),
+        alerts=AlertTable(database, host),
         privacy=PrivacyTable(database),
         advance=host.advance,
     )
@@ -108,6 +114,7 @@ async def postgres(folder: Path) -> AsyncIterator[Opened]:
         estimates=store.estimates,
         health=store.health,
         stages=store.stages,
+        alerts=store.alerts,
         privacy=store.privacy,
         advance=clock.advance,
     )

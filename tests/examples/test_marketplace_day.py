@@ -23,7 +23,7 @@ ASSUMPTIONS = load_assumptions()
 
 @pytest.fixture(scope="module")
 def day() -> tuple[Request, ...]:
-    return make_day(ASSUMPTIONS, requests=REQUESTS, seed=1)
+    return tuple(make_day(ASSUMPTIONS, requests=REQUESTS, seed=1))
 
 
 def share(day: tuple[Request, ...], kind: Kind) -> float:

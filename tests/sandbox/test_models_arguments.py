@@ -1,7 +1,8 @@
 import json
+from collections.abc import Mapping
 
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # ships no types
+from jsonschema import Draft202012Validator
 
 from mcp_router.sandbox.models.arguments import tool_arguments
 
@@ -93,7 +94,7 @@ SAID = "Please refund $49.00 on ticket #4821 for ana@example.org, priority high.
         ),
     ],
 )
-def test_arguments_satisfy_the_schema(schema: object, arguments: object) -> None:
+def test_arguments_satisfy_the_schema(schema: Mapping[str, object], arguments: object) -> None:
     made = json.loads(tool_arguments(json.dumps(schema), SAID))
 
     assert made == arguments

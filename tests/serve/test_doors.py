@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import jsonschema  # type: ignore[import-untyped]  # ships no types
+import jsonschema
 import pytest
 from mcp_types import Tool
 

@@ -27,6 +27,7 @@ MIGRATIONS = [
     "m006_estimates",
     "m007_health",
     "m008_stages",
+    "m009_alerts",
     "m010_privacy",
 ]
 FORMER_COLUMNS = (

@@ -28,7 +28,7 @@ def wire_to(
     connect: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint,
 ) -> Wire:
     app = Starlette(routes=[Route("/echo", serve, methods=["POST"])])
-    transport = InProcessTransport(httpx2.ASGITransport(app), connect)
+    transport = InProcessTransport(app, connect)
     return Wire("https://models.test", transport=transport)
 
 
