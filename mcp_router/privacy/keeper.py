@@ -33,7 +33,7 @@ from mcp_router.privacy.keys import (
     unwrapped,
 )
 from mcp_router.privacy.placeholders import NO_PLACEHOLDERS, Placeholders
-from mcp_router.privacy.scrub import scrubbed
+from mcp_router.privacy.scrub import cleaned, scrubbed
 from mcp_router.privacy.store import PrivacyStore
 from mcp_router.privacy.talk import Talk
 from mcp_router.privacy.vault import read_vault, write_vault
@@ -188,7 +188,10 @@ class Privacy:
             outcome="ok",
             latency_ms=0,
             content_event=ContentEvent(
-                change=ContentChange.ERASED, subject=digest, who=who, why=why
+                change=ContentChange.ERASED,
+                subject=digest,
+                who=who,
+                why=cleaned(why, _WORDS, digester),
             ),
         )
         return await self._store.erase(tenant, digest, event)

@@ -18,7 +18,7 @@ _SHOWN = 12  # hexadecimal digits: two of a million values meet once in 500 logs
 
 def scrubbed(record: Record, detector: Detector, digester: Digester) -> Record:
     """Return the record, the same one where nothing is found."""
-    clean = partial(_clean, detector=detector, digester=digester)
+    clean = partial(cleaned, detector=detector, digester=digester)
     decision = record.decision
 
     if decision is not None:
@@ -54,11 +54,11 @@ def _maybe(words: str | None, clean: Callable[[str], str]) -> str | None:
     return None if words is None else clean(words)
 
 
-def _clean(words: str, detector: Detector, digester: Digester) -> str:
+def cleaned(words: str, detector: Detector, digester: Digester) -> str:
     """Return the words with a keyed digest in place of what is found in them.
 
     >>> from mcp_router.signals.detector import BuiltinDetector
-    >>> _clean("run of anna@example.com", BuiltinDetector(), Digester(bytes(32)))
+    >>> cleaned("run of anna@example.com", BuiltinDetector(), Digester(bytes(32)))
     'run of [EMAIL:7477659805bf]'
     """
     pieces: list[str] = []

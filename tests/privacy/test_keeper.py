@@ -187,6 +187,16 @@ async def test_erasing_leaves_nothing_to_open_and_one_event_without_a_name() -> 
     assert "4711" not in repr(event)
 
 
+async def test_a_reason_with_an_address_in_it_enters_the_log_without_it() -> None:
+    bench = Bench()
+
+    await bench.privacy.erase("acme", "customer:1", who="maya", why="mail of a@example.com")
+
+    (event,) = bench.records.records
+    assert event.content_event is not None
+    assert event.content_event.why.startswith("mail of [EMAIL:")
+
+
 async def test_a_subject_is_erased_and_others_stay() -> None:
     bench = Bench()
     await bench.talk()
