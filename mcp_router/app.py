@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from mcp_router import __version__
 from mcp_router.actions import Actions
 from mcp_router.alerts.alerts import Alerts
 from mcp_router.audit.log import DecisionLog, RecordStore
@@ -31,7 +30,9 @@ from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.lookups import Lookups
+from mcp_router.opening import open_detectors, open_tracer
 from mcp_router.policy.source import PolicySource
+from mcp_router.privacy.keeper import Privacy
 from mcp_router.providers.prices import PriceBook
 from mcp_router.providers.provider import Provider, open_provider
 from mcp_router.providers.tokens import TokenScale
@@ -39,7 +40,6 @@ from mcp_router.rollout.stages import Stages
 from mcp_router.router import Router
 from mcp_router.services import Services
 from mcp_router.settings import (
-    ProviderKind,
     ProviderSettings,
     SalesforceSettings,
     Settings,
@@ -49,10 +49,7 @@ from mcp_router.settings import (
 from mcp_router.storage.owner import Host, this_process
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.store import Store, open_store
-from mcp_router.telemetry.exporting import Exporting, SpanSender
 from mcp_router.telemetry.metrics import Metrics
-from mcp_router.telemetry.otlp_extra import open_exporter
-from mcp_router.telemetry.spans import TracedModel
 from mcp_router.telemetry.tracing import UNTRACED, Tracer
 
 Edge = TypeVar("Edge")
@@ -118,6 +115,7 @@ class _Keepers:
     health: HealthBoard
     stages: Stages
     answers: AnswerCache
+    privacy: Privacy
     scale: TokenScale
 
 
@@ -131,6 +129,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
         InvalidSettings: a certificate file of a sink of alerts cannot be used.
         RetryingAdapter: a desk client would send again by itself.
         InvalidSettings: spans are asked for, and what sends them is not installed.
+        ContentKeyMissing, ContentKeyWrong: what is kept could not be sealed, or not be opened.
     """
     clock = instruments.clock
     metrics = Metrics()
@@ -197,8 +196,17 @@ def _keepers(
     estimates = Estimates(store.estimates, clock)
     stages = Stages(store.stages, clock, os.urandom)
     watching = (metrics.observe, estimates.observe, stages.observe, alerts.observe)
-    tracer = _tracer(settings, metrics, stack)
-    log = DecisionLog(instruments.records(store.decisions), clock, watching, tracer)
+    tracer = open_tracer(settings, metrics, stack)
+    privacy = Privacy(
+        store.privacy,
+        clock,
+        os.urandom,
+        settings=settings.privacy,
+        detectors=open_detectors(settings.privacy),
+    )
+    log = DecisionLog(
+        instruments.records(store.decisions), clock, watching, tracer, scrub=privacy.scrub
+    )
     stack.push_async_callback(alerts.aclose)
     stack.push_async_callback(estimates.aclose)
     stack.push_async_callback(log.aclose)
@@ -214,50 +222,9 @@ def _keepers(
         health=HealthBoard(store.health, clock, process=process, gauge=metrics),
         stages=stages,
         answers=AnswerCache(clock),
+        privacy=privacy,
         scale=TokenScale(),
     )
-
-
-_TRACED_AS = {
-    ProviderKind.ANTHROPIC: "anthropic",
-    ProviderKind.OPENAI: "openai",
-    ProviderKind.GEMINI: "gcp.gemini",
-}
-"""How OpenTelemetry names the providers."""
-
-
-def _tracer(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Tracer:
-    """Return what makes spans of calls, if that is asked for; `stack` sends the last ones.
-
-    Raises:
-        InvalidSettings: it is asked for, and what sends them is not installed.
-    """
-    asked = settings.telemetry
-
-    if asked.otlp_endpoint is None:
-        return UNTRACED
-
-    exporter = open_exporter(
-        Exporting(
-            endpoint=asked.otlp_endpoint,
-            service_name=asked.service_name,
-            service_version=__version__,
-            headers={one.name: one.value.reveal() for one in asked.headers},
-        )
-    )
-    kinds = {one.name: _TRACED_AS[one.kind] for one in settings.providers}
-    sender = SpanSender(
-        exporter,
-        entropy=os.urandom,
-        ratio=asked.sample_ratio,
-        models={
-            one.name: TracedModel(provider=kinds[one.provider], model=one.model)
-            for one in settings.models
-        },
-        gauge=metrics,
-    )
-    stack.push_async_callback(asyncio.to_thread, sender.close)
-    return sender
 
 
 def _services(
@@ -280,6 +247,7 @@ def _services(
             shelf=Shelf(keepers.answers),
             scale=keepers.scale,
             gate=instruments.gate(keepers.health),
+            privacy=keepers.privacy,
         ),
         lookups=lookups,
         actions=Actions(
@@ -306,8 +274,14 @@ async def _begin(keepers: _Keepers, judge: Judge) -> None:
     Raises:
         PolicyRejected, UnknownPolicy: the configured policy cannot be used.
         PolicyEdited: it was used before, with another text.
+        ContentKeyWrong: the store was used before, with another master key.
     """
-    for refresh in (keepers.stages.refresh, keepers.health.refresh, keepers.estimates.refresh):
+    for refresh in (
+        keepers.privacy.begin,
+        keepers.stages.refresh,
+        keepers.health.refresh,
+        keepers.estimates.refresh,
+    ):
         try:
             await refresh()
         except StorageUnavailable as error:
@@ -325,6 +299,7 @@ def _chores(keepers: _Keepers, settings: LedgerSettings) -> tuple[Chore, ...]:
         Chore(work=keepers.estimates.refresh, every_s=5.0),
         Chore(work=keepers.budgets.sweep, every_s=10.0),
         Chore(work=keepers.alerts.work, every_s=settings.reconcile_every_s),
+        Chore(work=keepers.privacy.prune, every_s=600.0),
     )
 
 

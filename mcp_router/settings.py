@@ -30,6 +30,7 @@ from mcp_router.fields import (
 from mcp_router.ledger_settings import LedgerSettings, read_ledger
 from mcp_router.marked_yaml import MAX_BYTES, YamlPath, parse_yaml
 from mcp_router.model_settings import read_models
+from mcp_router.privacy_settings import PrivacySettings, read_privacy
 from mcp_router.review import Form, Review, tell
 from mcp_router.telemetry_settings import TelemetrySettings, read_telemetry
 
@@ -107,6 +108,7 @@ class Settings:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -148,7 +150,7 @@ def _settings(content: bytes, *, file: str, environ: Mapping[str, str]) -> Setti
 
     document, missing = fill_in(marked, environ)
     review = Review(document)
-    settings = _read(review, Path(file).parent)
+    settings = _read(review, Path(file).parent, environ)
     # What is missing reads as empty text, which other checks complain about at the same place.
     places = {(problem.line, problem.column) for problem in missing}
     other = tuple(p for p in review.problems if (p.line, p.column) not in places)
@@ -205,6 +207,7 @@ class _RootForm(Form):
     ledger: dict[str, object] | None = None
     telemetry: dict[str, object] | None = None
     alerts: dict[str, object] | None = None
+    privacy: dict[str, object] | None = None
 
 
 _BASE_URLS: Mapping[ProviderKind, str] = {
@@ -214,7 +217,7 @@ _BASE_URLS: Mapping[ProviderKind, str] = {
 }
 
 
-def _read(review: Review, folder: Path) -> Settings:
+def _read(review: Review, folder: Path, environ: Mapping[str, str]) -> Settings:
     """Return the settings; they are complete only where the review has no problems."""
     root = review.read(_RootForm, ()) or _RootForm()
     return Settings(
@@ -228,6 +231,7 @@ def _read(review: Review, folder: Path) -> Settings:
         ledger=read_ledger(review),
         telemetry=read_telemetry(review),
         alerts=read_alerts(review, folder),
+        privacy=read_privacy(review, environ),
     )
 
 

@@ -22,6 +22,7 @@ FLOORS = {
     "ledger_settings": 1,
     "marked_yaml": 1,
     "model_settings": 1,
+    "privacy_settings": 1,
     "review": 1,
     "settings": 1,
     "telemetry": 1,
@@ -42,6 +43,7 @@ FLOORS = {
     "ledger": 4,
     "audit": 4,
     "health": 4,
+    "privacy": 4,
     "rollout": 4,
     # 5 actors
     "execute": 5,
@@ -59,6 +61,7 @@ FLOORS = {
     "tools": 7,
     # 8 faces
     "app": 8,
+    "opening": 8,
     "serve": 8,
     "cli": 8,
     "__main__": 8,
@@ -79,6 +82,7 @@ ONE_FOLDER = (
         "ledger_settings",
         "marked_yaml",
         "model_settings",
+        "privacy_settings",
         "review",
         "settings",
         "telemetry_settings",
@@ -94,25 +98,27 @@ SAME_FLOOR = {
     ("replay", "trial"): "both say what a decision comes to in the same words",
     ("serve", "app"): "a transport serves the application that `app` has wired",
     ("__main__", "cli"): "`python -m mcp_router` is the command line",
+    ("app", "opening"): "the wiring opens what it wires",
     ("cli", "app"): "a command opens the application",
     ("cli", "serve"): "a command opens a transport",
 }
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "alerts_settings", "fields", "ledger.parcel", "ledger_settings", "model_settings", "review",
-    "settings", "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
-    "telemetry_settings",
+    "alerts_settings", "fields", "ledger.parcel", "ledger_settings", "model_settings",
+    "privacy_settings", "review", "settings", "storage", "providers", "desks", "policy.draft",
+    "tools", "serve", "sandbox", "telemetry_settings",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
-    "cryptography": ("sandbox.certificate",),
+    "cryptography": ("privacy.keys", "sandbox.certificate"),
     "genai_prices": ("providers.prices", "providers.rates"),
     "httpx2": ("alerts.post", "providers.wire", "sandbox", "testing"),
     "jsonschema": ("decide.answer_checks", "policy.json_schema"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),
     "opentelemetry": ("telemetry.otlp",),
+    "presidio_analyzer": ("signals.presidio",),
     "psycopg": ("storage.postgres",),
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
@@ -138,6 +144,7 @@ IMPURE = {
 
 # Imports inside a function: only an optional dependency, in its one file, with the reason.
 LATE_IMPORTS = {
+    "mcp_router.signals.presidio": "Presidio is an extra, looked for only where it is asked for",
     "mcp_router.storage.store": "psycopg is an extra, looked for only where `storage` needs it",
     "mcp_router.telemetry.otlp_extra": "the exporter is an extra, for those who send spans",
 }

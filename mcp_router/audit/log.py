@@ -18,6 +18,7 @@ from mcp_router.domain.call import Call
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
 from mcp_router.domain.learning import OutcomeReport
+from mcp_router.domain.privacy import PiiCount
 from mcp_router.domain.record import ModelAnswer, Record, StoredRecord
 from mcp_router.errors import RouterError, StorageUnavailable, UnknownDecision, public_error
 from mcp_router.telemetry.tracing import UNTRACED, Tracer
@@ -67,6 +68,9 @@ class Draft:
         self.confidence: AnswerConfidence | None = None
         self.advice: Advice | None = None
         self.escalation: str | None = None
+        self.pii: tuple[PiiCount, ...] = ()
+        self.prompt_digest: str | None = None
+        self.answer_digest: str | None = None
         self.outcome = OK
         self.error_code: str | None = None
 
@@ -122,6 +126,9 @@ class Draft:
             advice=self.advice,
             escalation=self.escalation,
             trace_id=self.call.trace_id,
+            pii=self.pii,
+            prompt_digest=self.prompt_digest,
+            answer_digest=self.answer_digest,
         )
 
 
@@ -134,12 +141,18 @@ class DecisionLog:
         clock: Clock,
         observers: tuple[Callable[[Record], None], ...] = (),
         tracer: Tracer = UNTRACED,
+        *,
+        scrub: Callable[[Record], Record] = lambda record: record,
     ) -> None:
-        """Keep records in `store`; show each to `observers` and to `tracer` once it is on disk."""
+        """Keep records in `store`; show each to `observers` and to `tracer` once it is on disk.
+
+        `scrub` takes personal data out of a record before anybody sees it.
+        """
         self._store = store
         self._clock = clock
         self._observers = observers
         self._tracer = tracer
+        self._scrub = scrub
         self._owed: deque[Record] = deque()
         self._paying = anyio.Lock()
 
@@ -226,7 +239,7 @@ class DecisionLog:
 
     async def _append(self, draft: Draft, *, may_owe: bool) -> None:
         """Write the record, whatever happens to the task meanwhile."""
-        record = draft.record()
+        record = self._scrub(draft.record())
 
         with anyio.CancelScope(shield=True):
             await self._keep(record, may_owe=may_owe)

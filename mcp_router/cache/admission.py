@@ -8,7 +8,9 @@ from mcp_router.domain.guardrails import CachePlan
 from mcp_router.domain.signals import Signals
 from mcp_router.signals.pii import pii_kinds
 
-_NEVER_KEPT = frozenset({"card", "date_of_birth", "iban", "passport", "secret", "ssn"})
+_NEVER_KEPT = frozenset(
+    {"card", "date_of_birth", "iban", "national_id", "passport", "secret", "ssn"}
+)
 """Personal data that no answer for everybody holds. A desk's own mail address may be in one."""
 
 

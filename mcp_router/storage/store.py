@@ -16,6 +16,7 @@ from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.sqlite.estimates import EstimateTable
 from mcp_router.storage.sqlite.health import HealthTable
+from mcp_router.storage.sqlite.privacy import PrivacyTable
 from mcp_router.storage.sqlite.stages import StageTable
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mcp_router.storage.postgres.decisions import DecisionTable as PostgresDecisions
     from mcp_router.storage.postgres.estimates import EstimateTable as PostgresEstimates
     from mcp_router.storage.postgres.health import HealthTable as PostgresHealth
+    from mcp_router.storage.postgres.privacy import PrivacyTable as PostgresPrivacy
     from mcp_router.storage.postgres.stages import StageTable as PostgresStages
 
 SQLITE = "sqlite:///"
@@ -50,6 +52,7 @@ class Store:
     health: "HealthTable | PostgresHealth"
     stages: "StageTable | PostgresStages"
     alerts: "AlertTable | PostgresAlerts"
+    privacy: "PrivacyTable | PostgresPrivacy"
     closing: Callable[[], Awaitable[None]]
 
     async def aclose(self) -> None:
@@ -94,6 +97,7 @@ def open_store(
         health=HealthTable(opened),
         stages=StageTable(opened),
         alerts=AlertTable(opened, host),
+        privacy=PrivacyTable(opened),
         closing=close,
     )
 
@@ -124,6 +128,7 @@ def _open_postgres(url: str) -> Store:
     from mcp_router.storage.postgres.decisions import DecisionTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.estimates import EstimateTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.health import HealthTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.privacy import PrivacyTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.stages import StageTable  # noqa: PLC0415  # an extra
 
     database = Database(url)
@@ -149,6 +154,7 @@ def _open_postgres(url: str) -> Store:
         health=HealthTable(database),
         stages=StageTable(database),
         alerts=AlertTable(database),
+        privacy=PrivacyTable(database),
         closing=close,
     )
 

@@ -14,6 +14,7 @@ from mcp_router.domain.action import (
 from mcp_router.health.store import HealthStore
 from mcp_router.learning.estimates import EstimateStore
 from mcp_router.ledger.ledger import ActionStore
+from mcp_router.privacy.store import PrivacyStore
 from mcp_router.rollout.store import StageStore
 from mcp_router.storage.sqlite.actions import ActionTable
 from mcp_router.storage.sqlite.alerts import AlertTable
@@ -23,6 +24,7 @@ from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.sqlite.estimates import EstimateTable
 from mcp_router.storage.sqlite.health import HealthTable
 from mcp_router.storage.sqlite.inline import InlineDatabase
+from mcp_router.storage.sqlite.privacy import PrivacyTable
 from mcp_router.storage.sqlite.stages import StageTable
 from mcp_router.storage.store import open_store
 from mcp_router.testing.alerts import MemoryAlerts
@@ -30,6 +32,7 @@ from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.estimates import MemoryEstimates
 from mcp_router.testing.health import MemoryHealth
+from mcp_router.testing.privacy import MemoryPrivacy
 from mcp_router.testing.stages import MemoryStages
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.storage.hosts import ManualHost
@@ -48,6 +51,7 @@ class Opened:
     health: HealthStore
     stages: StageStore
     alerts: AlertStore
+    privacy: PrivacyStore
     advance: Callable[[float], None]
 
 
@@ -63,6 +67,7 @@ async def memory(folder: Path) -> AsyncIterator[Opened]:
         health=MemoryHealth(),
         stages=MemoryStages(records),
         alerts=MemoryAlerts(clock, records),
+        privacy=MemoryPrivacy(records),
         advance=clock.advance,
     )
 
@@ -91,6 +96,7 @@ def _tables(database: Database) -> Opened:
         health=HealthTable(database),
         stages=StageTable(database),
         alerts=AlertTable(database, host),
+        privacy=PrivacyTable(database),
         advance=host.advance,
     )
 
@@ -109,6 +115,7 @@ async def postgres(folder: Path) -> AsyncIterator[Opened]:
         health=store.health,
         stages=store.stages,
         alerts=store.alerts,
+        privacy=store.privacy,
         advance=clock.advance,
     )
     clock.close()

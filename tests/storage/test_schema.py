@@ -28,6 +28,7 @@ MIGRATIONS = [
     "m007_health",
     "m008_stages",
     "m009_alerts",
+    "m010_privacy",
 ]
 FORMER_COLUMNS = (
     "tenant, key, action_id, principal, tool, target, strategy, fingerprint, arguments, state, "

@@ -7,6 +7,7 @@ from sqlite_utils import Database, Migrations
 from mcp_router.storage.sqlite.schema_alerts import ALERTS
 from mcp_router.storage.sqlite.schema_budgets import BUDGETS, ESTIMATES
 from mcp_router.storage.sqlite.schema_health import HEALTH
+from mcp_router.storage.sqlite.schema_privacy import PRIVACY
 from mcp_router.storage.sqlite.schema_stages import STAGES
 
 migrations = Migrations("mcp-router")
@@ -200,6 +201,13 @@ def m008_stages(db: Database) -> None:
 def m009_alerts(db: Database) -> None:
     """Create what is to be told, which all processes share."""
     for statement in ALERTS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def m010_privacy(db: Database) -> None:
+    """Create keys of subjects, sealed content and sealed vaults."""
+    for statement in PRIVACY:
         db.conn.execute(statement)
 
 
