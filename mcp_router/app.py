@@ -9,7 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from mcp_router import __version__
 from mcp_router.actions import Actions
+from mcp_router.alerts.alerts import Alerts
 from mcp_router.audit.log import DecisionLog, RecordStore
 from mcp_router.budget.budgets import Budgets
 from mcp_router.cache.answers import AnswerCache
@@ -19,12 +21,12 @@ from mcp_router.desks.zendesk import ZendeskDesk
 from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.errors import StorageUnavailable
+from mcp_router.execute.chain import Gate
 from mcp_router.execute.judge import Judge, Unit
 from mcp_router.execute.reconciler import Chore, Pace, Reconciler
 from mcp_router.execute.shelf import Shelf
 from mcp_router.execute.targets import Desk, Targets
 from mcp_router.health.board import HealthBoard
-from mcp_router.health.breaker import BreakerPace
 from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
@@ -37,6 +39,7 @@ from mcp_router.rollout.stages import Stages
 from mcp_router.router import Router
 from mcp_router.services import Services
 from mcp_router.settings import (
+    ProviderKind,
     ProviderSettings,
     SalesforceSettings,
     Settings,
@@ -46,7 +49,11 @@ from mcp_router.settings import (
 from mcp_router.storage.owner import Host, this_process
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.store import Store, open_store
+from mcp_router.telemetry.exporting import Exporting, SpanSender
 from mcp_router.telemetry.metrics import Metrics
+from mcp_router.telemetry.otlp_extra import open_exporter
+from mcp_router.telemetry.spans import TracedModel
+from mcp_router.telemetry.tracing import UNTRACED, Tracer
 
 Edge = TypeVar("Edge")
 
@@ -63,19 +70,19 @@ class Instruments:
     """What a proof puts between the router and its edges: by default nothing.
 
     `store` and `desk` return what stands in for the ledger's store and for each desk, `provider`
-    opens each provider of models, and `database` each SQLite file on `host`. `breakers` says when
-    a target is left alone.
+    opens each provider of models, and `database` each SQLite file on `host`. `gate` returns what
+    stands in for the breakers.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     busy_timeout_ms: int = BUSY_TIMEOUT_MS
     database: type[Database] = Database
     host: Host | None = None
-    breakers: BreakerPace = field(default_factory=BreakerPace)
     provider: Callable[[ProviderSettings], Provider] = open_provider
     store: Callable[[ActionStore], ActionStore] = _as_it_is
     records: Callable[[RecordStore], RecordStore] = _as_it_is
     desk: Callable[[Desk], Desk] = _as_it_is
+    gate: Callable[[Gate], Gate] = _as_it_is
 
 
 PLAIN = Instruments()
@@ -94,14 +101,17 @@ class App:
     tokens: tuple[TokenSettings, ...]
     clock: Clock
     entropy: Entropy
+    tracer: Tracer = UNTRACED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Keepers:
     """Everything that keeps state over the store, or in memory."""
 
+    alerts: Alerts
     ledger: Ledger
     log: DecisionLog
+    tracer: Tracer
     budgets: Budgets
     estimates: Estimates
     health: HealthBoard
@@ -117,7 +127,9 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
     Raises:
         StorageUnavailable: the database cannot be opened.
         PolicyRejected, UnknownPolicy, PolicyEdited: the configured policy cannot be used.
+        InvalidSettings: a certificate file of a sink of alerts cannot be used.
         RetryingAdapter: a desk client would send again by itself.
+        InvalidSettings: spans are asked for, and what sends them is not installed.
     """
     clock = instruments.clock
     metrics = Metrics()
@@ -147,7 +159,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             draw=random.random,
         )
         await _begin(keepers, judge)
-        services = _services(keepers, judge, targets, clock)
+        services = _services(keepers, judge, targets, instruments)
         reconciler = Reconciler(
             ledger=keepers.ledger,
             desks=targets.desks,
@@ -167,6 +179,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             tokens=settings.tokens,
             clock=clock,
             entropy=os.urandom,
+            tracer=keepers.tracer,
         )
 
 
@@ -179,30 +192,78 @@ def _keepers(
 ) -> _Keepers:
     """Return everything that keeps state over the store; `stack` lets each say its last words."""
     clock = instruments.clock
+    alerts = Alerts(settings.alerts, store.alerts, clock, os.urandom, jitter=random.random)
     estimates = Estimates(store.estimates, clock)
     stages = Stages(store.stages, clock, os.urandom)
-    watching = (metrics.observe, estimates.observe, stages.observe)
-    log = DecisionLog(instruments.records(store.decisions), clock, watching)
+    watching = (metrics.observe, estimates.observe, stages.observe, alerts.observe)
+    tracer = _tracer(settings, metrics, stack)
+    log = DecisionLog(instruments.records(store.decisions), clock, watching, tracer)
+    stack.push_async_callback(alerts.aclose)
     stack.push_async_callback(estimates.aclose)
     stack.push_async_callback(log.aclose)
     # Several routers of one process may share a store, and each counts for itself.
     process = f"{this_process()}#{make_id('app', clock.now_ms(), os.urandom)}"
     return _Keepers(
+        alerts=alerts,
         ledger=Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s),
         log=log,
+        tracer=tracer,
         budgets=Budgets(store.budgets, clock, os.urandom),
         estimates=estimates,
-        health=HealthBoard(
-            store.health, clock, process=process, pace=instruments.breakers, gauge=metrics
-        ),
+        health=HealthBoard(store.health, clock, process=process, gauge=metrics),
         stages=stages,
         answers=AnswerCache(clock),
         scale=TokenScale(),
     )
 
 
-def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -> Services:
+_TRACED_AS = {
+    ProviderKind.ANTHROPIC: "anthropic",
+    ProviderKind.OPENAI: "openai",
+    ProviderKind.GEMINI: "gcp.gemini",
+}
+"""How OpenTelemetry names the providers."""
+
+
+def _tracer(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Tracer:
+    """Return what makes spans of calls, if that is asked for; `stack` sends the last ones.
+
+    Raises:
+        InvalidSettings: it is asked for, and what sends them is not installed.
+    """
+    asked = settings.telemetry
+
+    if asked.otlp_endpoint is None:
+        return UNTRACED
+
+    exporter = open_exporter(
+        Exporting(
+            endpoint=asked.otlp_endpoint,
+            service_name=asked.service_name,
+            service_version=__version__,
+            headers={one.name: one.value.reveal() for one in asked.headers},
+        )
+    )
+    kinds = {one.name: _TRACED_AS[one.kind] for one in settings.providers}
+    sender = SpanSender(
+        exporter,
+        entropy=os.urandom,
+        ratio=asked.sample_ratio,
+        models={
+            one.name: TracedModel(provider=kinds[one.provider], model=one.model)
+            for one in settings.models
+        },
+        gauge=metrics,
+    )
+    stack.push_async_callback(asyncio.to_thread, sender.close)
+    return sender
+
+
+def _services(
+    keepers: _Keepers, judge: Judge, targets: Targets, instruments: Instruments
+) -> Services:
     """Return the walks over the keepers."""
+    clock = instruments.clock
     lookups = Lookups(
         judge=judge, targets=targets, log=keepers.log, clock=clock, jitter=random.random
     )
@@ -217,7 +278,7 @@ def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -
             budgets=keepers.budgets,
             shelf=Shelf(keepers.answers),
             scale=keepers.scale,
-            gate=keepers.health,
+            gate=instruments.gate(keepers.health),
         ),
         lookups=lookups,
         actions=Actions(
@@ -262,6 +323,7 @@ def _chores(keepers: _Keepers, settings: LedgerSettings) -> tuple[Chore, ...]:
         Chore(work=keepers.health.refresh, every_s=1.0),
         Chore(work=keepers.estimates.refresh, every_s=5.0),
         Chore(work=keepers.budgets.sweep, every_s=10.0),
+        Chore(work=keepers.alerts.work, every_s=settings.reconcile_every_s),
     )
 
 

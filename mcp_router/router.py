@@ -249,8 +249,8 @@ class Router:
 
         if reply.completion.finish_reason is FinishReason.INCOMPLETE:
             draft.outcome = INCOMPLETE
-
-        else:
+        elif request.messages == order.request.messages:
+            # What a run has done is told to its model, and an answer made from that is its own.
             self._shelf.keep(
                 judged,
                 _question(call, order),
@@ -277,9 +277,13 @@ class Router:
         else:
             completion = await provider.stream(model, request, timeout_s=timeout_s, emit=emit)
 
-        self._scale.learned(model.family, estimate_tokens(request), completion.usage.input_tokens)
         cost_microusd = self._targets.prices.cost(model, completion.usage)
         broken = completion.finish_reason is FinishReason.INCOMPLETE
+
+        if not broken:  # else the usage is an estimate itself
+            reported = completion.usage.input_tokens
+            self._scale.learned(model.family, estimate_tokens(request), reported)
+
         return Answer(
             value=completion,
             cost_microusd=candidate.estimated_microusd if cost_microusd is None else cost_microusd,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, Strict
 
+from mcp_router.alerts_settings import AlertSettings, read_alerts
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.secret import Secret
 from mcp_router.domain.target import ModelTarget
@@ -30,6 +31,7 @@ from mcp_router.ledger_settings import LedgerSettings, read_ledger
 from mcp_router.marked_yaml import MAX_BYTES, YamlPath, parse_yaml
 from mcp_router.model_settings import read_models
 from mcp_router.review import Form, Review, tell
+from mcp_router.telemetry_settings import TelemetrySettings, read_telemetry
 
 
 class ProviderKind(StrEnum):
@@ -103,6 +105,8 @@ class Settings:
     tokens: tuple[TokenSettings, ...] = ()
     desks: tuple[DeskSettings, ...] = ()
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -199,6 +203,8 @@ class _RootForm(Form):
     tokens: list[object] | None = None
     desks: dict[str, object] | None = None
     ledger: dict[str, object] | None = None
+    telemetry: dict[str, object] | None = None
+    alerts: dict[str, object] | None = None
 
 
 _BASE_URLS: Mapping[ProviderKind, str] = {
@@ -220,6 +226,8 @@ def _read(review: Review, folder: Path) -> Settings:
         tokens=tuple(_tokens(review)),
         desks=tuple(_desks(review, folder)),
         ledger=read_ledger(review),
+        telemetry=read_telemetry(review),
+        alerts=read_alerts(review, folder),
     )
 
 

@@ -16,6 +16,7 @@ FLOORS = {
     "domain": 0,
     "policies": 0,
     # 1 config
+    "alerts_settings": 1,
     "environment": 1,
     "fields": 1,
     "ledger_settings": 1,
@@ -24,6 +25,7 @@ FLOORS = {
     "review": 1,
     "settings": 1,
     "telemetry": 1,
+    "telemetry_settings": 1,
     # 2 edges
     "storage": 2,
     "providers": 2,
@@ -72,6 +74,7 @@ SIDE_ROOM_USERS = {"cli"}  # besides tests, examples and benchmarks, which are n
 ONE_FOLDER = (
     {"errors", "clock", "canonical", "domain"},
     {
+        "alerts_settings",
         "environment",
         "fields",
         "ledger_settings",
@@ -79,6 +82,7 @@ ONE_FOLDER = (
         "model_settings",
         "review",
         "settings",
+        "telemetry_settings",
     },
 )
 
@@ -97,24 +101,26 @@ SAME_FLOOR = {
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "fields", "ledger.parcel", "ledger_settings", "model_settings", "review", "settings",
-    "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
+    "alerts_settings", "fields", "ledger.parcel", "ledger_settings", "model_settings", "review",
+    "settings", "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
+    "telemetry_settings",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
     "cryptography": ("sandbox.certificate",),
     "genai_prices": ("providers.prices", "providers.rates"),
-    "httpx2": ("providers.wire", "sandbox", "testing"),
+    "httpx2": ("alerts.post", "providers.wire", "sandbox", "testing"),
     "jsonschema": ("decide.answer_checks", "policy.json_schema"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),
+    "opentelemetry": ("telemetry.otlp",),
     "pyarrow": ("audit.parquet",),
     "psycopg": ("storage.postgres",),
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
     "pydantic_core": PYDANTIC_HOMES,
     "referencing": ("decide.answer_checks",),
-    "requests": ("desks",),
+    "requests": ("desks", "telemetry.otlp"),
     "rich": ("cli",),
     "simple_salesforce": ("desks.salesforce",),
     "sqlite_utils": ("storage",),
@@ -136,6 +142,7 @@ IMPURE = {
 LATE_IMPORTS = {
     "mcp_router.cli.export_file": "pyarrow is an extra, looked for only where Parquet is asked for",
     "mcp_router.storage.store": "psycopg is an extra, looked for only where `storage` needs it",
+    "mcp_router.telemetry.otlp_extra": "the exporter is an extra, for those who send spans",
 }
 
 

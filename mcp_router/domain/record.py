@@ -55,6 +55,7 @@ class Record:
     escalation: str | None = None  # why a person has to take over
     event: PolicyEvent | None = None  # a change of a policy, which is no call
     report: OutcomeReport | None = None  # what the host told of an earlier decision
+    trace_id: str | None = None  # of the host's trace, where it told one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from mcp_router.errors import InvalidSettings
 from mcp_router.storage.owner import Host, ThisHost
 from mcp_router.storage.postgres.extra import require_extra
 from mcp_router.storage.sqlite.actions import ActionTable
+from mcp_router.storage.sqlite.alerts import AlertTable
 from mcp_router.storage.sqlite.archive import Archive as SqliteArchive
 from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
@@ -20,6 +21,7 @@ from mcp_router.storage.sqlite.stages import StageTable
 if TYPE_CHECKING:
     # Their driver is an extra: where it is missing, these names are known to nobody but mypy.
     from mcp_router.storage.postgres.actions import ActionTable as PostgresActions
+    from mcp_router.storage.postgres.alerts import AlertTable as PostgresAlerts
     from mcp_router.storage.postgres.archive import Archive as PostgresArchive
     from mcp_router.storage.postgres.budgets import BudgetTable as PostgresBudgets
     from mcp_router.storage.postgres.database import Database as PostgresDatabase
@@ -47,6 +49,7 @@ class Store:
     estimates: "EstimateTable | PostgresEstimates"
     health: "HealthTable | PostgresHealth"
     stages: "StageTable | PostgresStages"
+    alerts: "AlertTable | PostgresAlerts"
     closing: Callable[[], Awaitable[None]]
 
     async def aclose(self) -> None:
@@ -90,6 +93,7 @@ def open_store(
         estimates=EstimateTable(opened),
         health=HealthTable(opened),
         stages=StageTable(opened),
+        alerts=AlertTable(opened, host),
         closing=close,
     )
 
@@ -114,6 +118,7 @@ def _open_postgres(url: str) -> Store:
     """Return the tables of a PostgreSQL database."""
     require_extra()
     from mcp_router.storage.postgres.actions import ActionTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.alerts import AlertTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.budgets import BudgetTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.database import Database  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.decisions import DecisionTable  # noqa: PLC0415  # an extra
@@ -143,6 +148,7 @@ def _open_postgres(url: str) -> Store:
         estimates=EstimateTable(database),
         health=HealthTable(database),
         stages=StageTable(database),
+        alerts=AlertTable(database),
         closing=close,
     )
 

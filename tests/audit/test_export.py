@@ -63,7 +63,7 @@ def test_json_lines_hold_every_field_in_canonical_form() -> None:
     assert list(lines(STORED, Format.JSONL)) == [
         '{"record":{"at_ms":1795262400000,"attempts":[{"cost_microusd":1250,'
         '"evidence":"applied","failed_checks":[],"latency_ms":11,"purpose":"answer",'
-        '"reason":"ok","target":"haiku"}],"budgets":[],'
+        '"reason":"ok","started_ms":0,"target":"haiku"}],"budgets":[],'
         '"cost_microusd":1250,"customer_id":"cus-9","decision":{"candidates":[],"facts":[],'
         '"limits":{"attempt_timeout_s":12,'
         '"attempts":4,"budget_microusd":100000,"deadline_s":30,"max_output_tokens":300},'

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcp_router.alerts.store import AlertStore
 from mcp_router.audit.log import RecordStore
 from mcp_router.budget.budgets import BudgetStore
 from mcp_router.domain.action import (
@@ -15,6 +16,7 @@ from mcp_router.learning.estimates import EstimateStore
 from mcp_router.ledger.ledger import ActionStore
 from mcp_router.rollout.store import StageStore
 from mcp_router.storage.sqlite.actions import ActionTable
+from mcp_router.storage.sqlite.alerts import AlertTable
 from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
@@ -23,6 +25,7 @@ from mcp_router.storage.sqlite.health import HealthTable
 from mcp_router.storage.sqlite.inline import InlineDatabase
 from mcp_router.storage.sqlite.stages import StageTable
 from mcp_router.storage.store import open_store
+from mcp_router.testing.alerts import MemoryAlerts
 from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.estimates import MemoryEstimates
@@ -44,6 +47,7 @@ class Opened:
     estimates: EstimateStore
     health: HealthStore
     stages: StageStore
+    alerts: AlertStore
     advance: Callable[[float], None]
 
 
@@ -58,6 +62,7 @@ async def memory(folder: Path) -> AsyncIterator[Opened]:
         estimates=MemoryEstimates(),
         health=MemoryHealth(),
         stages=MemoryStages(records),
+        alerts=MemoryAlerts(clock, records),
         advance=clock.advance,
     )
 
@@ -85,6 +90,7 @@ def _tables(database: Database) -> Opened:
         estimates=EstimateTable(database),
         health=HealthTable(database),
         stages=StageTable(database),
+        alerts=AlertTable(database, host),
         advance=host.advance,
     )
 
@@ -102,6 +108,7 @@ async def postgres(folder: Path) -> AsyncIterator[Opened]:
         estimates=store.estimates,
         health=store.health,
         stages=store.stages,
+        alerts=store.alerts,
         advance=clock.advance,
     )
     clock.close()

@@ -27,6 +27,7 @@ MIGRATIONS = [
     "m006_estimates",
     "m007_health",
     "m008_stages",
+    "m009_alerts",
 ]
 FORMER_COLUMNS = (
     "tenant, key, action_id, principal, tool, target, strategy, fingerprint, arguments, state, "

@@ -4,6 +4,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
+from mcp_router.storage.sqlite.schema_alerts import ALERTS
 from mcp_router.storage.sqlite.schema_budgets import BUDGETS, ESTIMATES
 from mcp_router.storage.sqlite.schema_health import HEALTH
 from mcp_router.storage.sqlite.schema_stages import STAGES
@@ -192,6 +193,13 @@ def m007_health(db: Database) -> None:
 def m008_stages(db: Database) -> None:
     """Create how policies stand, which versions were used, and what arms have come to."""
     for statement in STAGES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def m009_alerts(db: Database) -> None:
+    """Create what is to be told, which all processes share."""
+    for statement in ALERTS:
         db.conn.execute(statement)
 
 
