@@ -8,7 +8,7 @@ RouterError
 │   ├── SettingsMissing, InvalidSettings, MissingSecret, PolicyRejected, PolicyEdited
 │   ├── RolloutRefused       a rollout, promotion or roll-back that does not fit how it stands
 │   ├── ContentKeyMissing, ContentKeyWrong
-│   ├── NotConfigured, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
+│   ├── NotConfigured, MissingExtra, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
 │   └── MissingStrategy    a tool that writes says not how a lost answer is found out about
 ├── TargetError            no target served the call
 │   ├── NoTarget, TargetsExhausted, TargetsRefused, DeadlineExceeded, BudgetExceeded
@@ -166,6 +166,13 @@ class NotConfigured(ConfigurationError):
 
     code = "not_configured"
     next_step = "Add the named part to router.yaml."
+
+
+class MissingExtra(ConfigurationError):
+    """What was asked for needs an optional library that is not installed; the message names it."""
+
+    code = "missing_extra"
+    next_step = "Install the named extra and start again."
 
 
 class UnsafeBind(ConfigurationError):

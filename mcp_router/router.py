@@ -122,6 +122,7 @@ class Router:
             draft.ticket_id = order.ticket_id
             talk = _talk(call, order)
             draft.prompt_digest = await self._privacy.prompt_digest(talk, order.request)
+            draft.customer_id = order.facts.customer_id
             unit = Unit(
                 tenant=call.caller.tenant, customer=order.facts.customer_id, ticket=order.ticket_id
             )

@@ -54,6 +54,7 @@ FLOORS = {
     "pipeline": 6,
     "shadow": 6,
     "replay": 6,
+    "report": 6,
     "trial": 6,
     "advisor": 6,
     "services": 6,
@@ -119,6 +120,7 @@ HOMES = {
     "mcp_types": ("serve", "cli"),
     "opentelemetry": ("telemetry.otlp",),
     "presidio_analyzer": ("signals.presidio",),
+    "pyarrow": ("audit.parquet",),
     "psycopg": ("storage.postgres",),
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
@@ -145,6 +147,7 @@ IMPURE = {
 # Imports inside a function: only an optional dependency, in its one file, with the reason.
 LATE_IMPORTS = {
     "mcp_router.signals.presidio": "Presidio is an extra, looked for only where it is asked for",
+    "mcp_router.cli.export_file": "pyarrow is an extra, looked for only where Parquet is asked for",
     "mcp_router.storage.store": "psycopg is an extra, looked for only where `storage` needs it",
     "mcp_router.telemetry.otlp_extra": "the exporter is an extra, for those who send spans",
 }

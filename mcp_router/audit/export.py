@@ -1,21 +1,30 @@
-"""The decision log as JSON lines or CSV, one record at a time."""
+"""The decision log as JSON lines, CSV or columns, one record at a time."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from mcp_router.canonical import canonical_json, plain
+from mcp_router.domain.glance import Glance, glance
 from mcp_router.domain.money import usd
-from mcp_router.domain.record import Record, StoredRecord
+from mcp_router.domain.record import StoredRecord
+from mcp_router.storage.records import read_glance, read_record
 
 
 class Format(StrEnum):
-    """JSONL is the evidence: every field. CSV is a view for spreadsheets."""
+    """JSONL is the evidence: every field. CSV is a view for spreadsheets.
+
+    PARQUET has the columns of the view and the whole record, for those who calculate.
+    """
 
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
+
+
+TextFormat: TypeAlias = Literal[Format.JSONL, Format.CSV]
 
 
 # A spreadsheet runs a cell that begins with one of these (OWASP, "CSV Injection"); some take the
@@ -43,26 +52,49 @@ COLUMNS = (
     "ticket_id",
     "run_id",
     "action_id",
+    "customer_id",
 )
 
 
-def lines(records: Iterable[StoredRecord], kind: Format) -> Iterator[str]:
+def lines(records: Iterable[StoredRecord], kind: TextFormat) -> Iterator[str]:
     """Yield the export line by line, with a heading first in CSV."""
     match kind:
         case Format.JSONL:
             for stored in records:
                 text = stored.text or canonical_json(plain(stored.record))
-                yield f'{{"record":{text},"seq":{stored.seq}}}\n'
+                yield _json_line(stored.seq, text)
         case Format.CSV:
             yield _csv(COLUMNS)
 
             for stored in records:
-                yield _csv(_cells(stored.seq, stored.record))
+                yield _csv(cells(stored.seq, glance(stored.record)))
         case _:
             assert_never(kind)
 
 
-def _cells(seq: int, record: Record) -> tuple[object, ...]:
+def row_lines(rows: Iterable[tuple[int, str]], kind: TextFormat) -> Iterator[str]:
+    """Yield the same lines from places and texts of the log; what is passed on is not read.
+
+    Raises:
+        StorageUnavailable: a row has to be read and cannot be.
+    """
+    if kind is Format.CSV:
+        yield _csv(COLUMNS)
+        yield from (_csv(cells(seq, read_glance(seq, text))) for seq, text in rows)
+        return
+
+    for seq, text in rows:
+        if "\n" in text or "\r" in text:
+            yield from lines([read_record(seq, text)], kind)  # a line of its own for each record
+        else:
+            yield _json_line(seq, text)
+
+
+def _json_line(seq: int, text: str) -> str:
+    return f'{{"record":{text},"seq":{seq}}}\n'
+
+
+def cells(seq: int, record: Glance) -> tuple[str | int | float | None, ...]:
     """Return a record as one row of the columns."""
     decision = record.decision
     return (
@@ -86,6 +118,7 @@ def _cells(seq: int, record: Record) -> tuple[object, ...]:
         record.ticket_id,
         record.run_id,
         record.action_id,
+        record.customer_id,
     )
 
 

@@ -61,6 +61,7 @@ class Draft:
         self.answer: ModelAnswer | None = None
         self.action_id: str | None = None
         self.ticket_id: str | None = None
+        self.customer_id: str | None = None
         self.report: OutcomeReport | None = None
         self.cost_microusd = 0
         self.cache: CacheUse | None = None
@@ -112,6 +113,7 @@ class Draft:
             client=self.call.client,
             run_id=self.call.run_id,
             ticket_id=self.ticket_id,
+            customer_id=self.customer_id,
             decision=self.decision,
             attempts=tuple(self.attempts),
             target=self.target,

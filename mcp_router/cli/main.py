@@ -17,6 +17,7 @@ from mcp_router.cli.policy_life import (
     policy_status,
 )
 from mcp_router.cli.policy_study import policy_diff, policy_replay, policy_test
+from mcp_router.cli.report import audit_report
 from mcp_router.cli.route import route
 from mcp_router.cli.serve import serve
 
@@ -46,3 +47,4 @@ main.add_command(actions)
 main.add_command(audit)
 audit.add_command(audit_erase)
 audit.add_command(audit_content)
+audit.add_command(audit_report)

@@ -1,11 +1,9 @@
 """mcp-router policy test, diff and replay: what a change of a policy does before it is released."""
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from mcp_router.cli.bench import (
     policy_of,
 )
 from mcp_router.cli.common import EXIT_FAILED, config_option, json_option
+from mcp_router.cli.moments import read_moment
 from mcp_router.cli.printing import table_console, unwritable
 from mcp_router.cli.study_show import (
     CaseChange,
@@ -41,9 +40,6 @@ from mcp_router.errors import FileUnusable
 from mcp_router.policy.difference import difference, tell_change
 from mcp_router.replay import replay as replay_records
 from mcp_router.trial import outcome, try_cases
-
-_AGE = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[hdw])")
-_UNIT_MS = {"h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
 _cases_option = click.option(
     "--cases",
@@ -166,7 +162,7 @@ def policy_replay(
     which pool to which, what they would cost and how long they would take; its figures are exact
     for the decision and an estimate for what would have followed.
     """
-    since_ms = None if since is None else _moment(since, SystemClock().now_ms())
+    since_ms = read_moment(since, SystemClock().now_ms(), option="--since")
     bench = open_bench(config)
     policy = policy_of(bench, reference)
 
@@ -220,25 +216,6 @@ def _case_changes(
 
             if before != after:
                 yield CaseChange(case=old.case, file=file.file, before=before, after=after)
-
-
-def _moment(text: str, now_ms: int) -> int:
-    """Return the time that a date, a time or an age means, in milliseconds of the epoch.
-
-    Raises:
-        UsageError: it is none of them.
-    """
-    if age := _AGE.fullmatch(text):
-        return now_ms - int(age["number"]) * _UNIT_MS[age["unit"]]
-
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(
-            "--since takes a date such as 2026-11-20, a time, or an age such as 7d."
-        ) from None
-
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _watched(records: Iterable[StoredRecord]) -> Iterator[StoredRecord]:

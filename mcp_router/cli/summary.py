@@ -1,10 +1,11 @@
 """What became of a batch of questions, summed up by pool and intent in bounded memory."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mcp_router.domain.money import usd
+from mcp_router.domain.percentile import percentile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,20 +186,3 @@ def _sum(tallies: Iterable[_Tally]) -> _Tally:
         whole.merge(tally)
 
     return whole
-
-
-def percentile(counts: Mapping[int, int], percent: int) -> int | None:
-    """Return the smallest value that at least `percent` of 100 do not exceed (nearest rank).
-
-    >>> percentile({10: 19, 500: 1}, 95), percentile({10: 18, 500: 2}, 95), percentile({}, 50)
-    (10, 500, None)
-    """
-    left = -(-sum(counts.values()) * percent // 100)
-
-    for value in sorted(counts):
-        left -= counts[value]
-
-        if left <= 0:
-            return value
-
-    return None

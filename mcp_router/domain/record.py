@@ -41,6 +41,7 @@ class Record:
     client: str | None = None
     run_id: str | None = None
     ticket_id: str | None = None
+    customer_id: str | None = None  # as the host named them
     decision: Decision | None = None
     attempts: tuple[Attempt, ...] = ()
     target: str | None = None

@@ -5,10 +5,12 @@ import json
 from pydantic import TypeAdapter, ValidationError
 
 from mcp_router.canonical import canonical_json, plain
+from mcp_router.domain.glance import Glance
 from mcp_router.domain.record import Record, StoredRecord
 from mcp_router.errors import StorageUnavailable
 
 _RECORD = TypeAdapter(Record)
+_GLANCE = TypeAdapter(Glance)
 _STORED = TypeAdapter(StoredRecord)
 
 
@@ -22,12 +24,28 @@ def read_record(seq: int, text: str) -> StoredRecord:
         record = _RECORD.validate_python(json.loads(text))
     except (ValidationError, json.JSONDecodeError):
         # `from None`: pydantic's text would carry the record's values into a log.
-        raise StorageUnavailable(
-            f"Record {seq} of the decision log cannot be read.",
-            next_step="Read it with the version that wrote it, or restore it from a backup.",
-        ) from None
+        raise _unreadable(seq) from None
 
     return StoredRecord(seq=seq, record=record, text=_on_one_line(text))
+
+
+def read_glance(seq: int, text: str) -> Glance:
+    """Return the short fields of a row.
+
+    Raises:
+        StorageUnavailable: as `read_record`.
+    """
+    try:
+        return _GLANCE.validate_json(text)
+    except ValidationError:
+        raise _unreadable(seq) from None
+
+
+def _unreadable(seq: int) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"Record {seq} of the decision log cannot be read.",
+        next_step="Read it with the version that wrote it, or restore it from a backup.",
+    )
 
 
 def read_line(line: bytes) -> StoredRecord | None:

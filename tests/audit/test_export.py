@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter
 
-from mcp_router.audit.export import COLUMNS, Format, lines
+from mcp_router.audit.export import COLUMNS, Format, TextFormat, lines, row_lines
+from mcp_router.canonical import canonical_json, plain
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.decision import ChainLimits, Decision
 from mcp_router.domain.record import Record, StoredRecord
@@ -43,6 +44,7 @@ FULL = replace(
     cost_microusd=1_250,
     run_id="run-1",
     ticket_id="7",
+    customer_id="cus-9",
     attempts=(
         Attempt(
             target="haiku",
@@ -62,7 +64,7 @@ def test_json_lines_hold_every_field_in_canonical_form() -> None:
         '{"record":{"at_ms":1795262400000,"attempts":[{"cost_microusd":1250,'
         '"evidence":"applied","failed_checks":[],"latency_ms":11,"purpose":"answer",'
         '"reason":"ok","started_ms":0,"target":"haiku"}],"budgets":[],'
-        '"cost_microusd":1250,"decision":{"candidates":[],"facts":[],'
+        '"cost_microusd":1250,"customer_id":"cus-9","decision":{"candidates":[],"facts":[],'
         '"limits":{"attempt_timeout_s":12,'
         '"attempts":4,"budget_microusd":100000,"deadline_s":30,"max_output_tokens":300},'
         '"policy":"support@1","policy_digest":"d1","pool":"cost","rejections":[],'
@@ -89,10 +91,10 @@ def test_json_lines_read_back_as_the_records() -> None:
 def test_csv_has_a_heading_and_a_line_for_each_record() -> None:
     assert list(lines(STORED, Format.CSV)) == [
         "seq,at_ms,decision_id,tenant,principal,tool,outcome,error_code,policy,rule,pool,intent,"
-        "confidence,target,attempts,cost_usd,latency_ms,ticket_id,run_id,action_id\r\n",
+        "confidence,target,attempts,cost_usd,latency_ms,ticket_id,run_id,action_id,customer_id\r\n",
         "1,1795262400000,dec_full,acme,copilot,route_completion,ok,,support@1,password-reset,cost,"
-        "password_reset,0.875,haiku,1,0.00125,12,7,run-1,\r\n",
-        "2,1795262400000,dec_bare,acme,copilot,lookup_ticket,cancelled,,,,,,,,0,0.0,12,,,\r\n",
+        "password_reset,0.875,haiku,1,0.00125,12,7,run-1,,cus-9\r\n",
+        "2,1795262400000,dec_bare,acme,copilot,lookup_ticket,cancelled,,,,,,,,0,0.0,12,,,,\r\n",
     ]
 
 
@@ -120,3 +122,18 @@ def test_a_cell_keeps_its_commas_quotes_and_line_breaks() -> None:
     (row,) = list(csv.DictReader(io.StringIO("".join(lines([stored], Format.CSV)), newline="")))
 
     assert row["ticket_id"] == text
+
+
+@pytest.mark.parametrize("kind", [Format.JSONL, Format.CSV])
+def test_rows_that_nobody_reads_give_the_same_lines(kind: TextFormat) -> None:
+    rows = [(one.seq, canonical_json(plain(one.record))) for one in STORED]
+    broken = [(seq, text.replace(",", ",\n")) for seq, text in rows]
+
+    assert list(row_lines(rows, kind)) == list(lines(STORED, kind))
+    assert list(row_lines(broken, kind)) == list(lines(STORED, kind))
+
+
+def test_json_lines_pass_on_what_this_version_cannot_read() -> None:
+    assert list(row_lines([(7, '{"later":1}')], Format.JSONL)) == [
+        '{"record":{"later":1},"seq":7}\n'
+    ]

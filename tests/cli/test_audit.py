@@ -14,10 +14,13 @@ def test_json_lines_hold_every_record_in_order(worked: Place) -> None:
 
     found = [json.loads(line) for line in result.stdout.splitlines()]
     records = worked.records()
-    assert (result.exit_code, result.stderr) == (0, "3 records\n")
-    assert [one["seq"] for one in found] == [1, 2, 3]
-    assert [one["record"]["decision_id"] for one in found] == [one.decision_id for one in records]
+    assert (result.exit_code, result.stderr) == (0, "4 records\n")
+    assert [one["seq"] for one in found] == [1, 2, 3, 4]
+    assert [one["record"]["decision_id"] for one in found[1:]] == [
+        one.decision_id for one in records
+    ]
     assert [(one["record"]["tool"], one["record"]["outcome"]) for one in found] == [
+        ("policy", "ok"),  # it was released: its first use
         ("route_completion", "ok"),
         ("reply_to_ticket", "succeeded"),
         ("reply_to_ticket", "failed"),
@@ -34,11 +37,12 @@ def test_csv_has_a_heading_and_a_row_a_call(worked: Place, tmp_path: Path) -> No
     with output.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
 
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "3 records\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "4 records\n")
     assert [(row["seq"], row["tool"], row["pool"], row["intent"]) for row in rows] == [
-        ("1", "route_completion", "cost", "password_reset"),
-        ("2", "reply_to_ticket", "helpdesk", ""),
+        ("1", "policy", "", ""),
+        ("2", "route_completion", "cost", "password_reset"),
         ("3", "reply_to_ticket", "helpdesk", ""),
+        ("4", "reply_to_ticket", "helpdesk", ""),
     ]
 
 
@@ -46,8 +50,37 @@ def test_one_tenant_can_be_asked_for(worked: Place) -> None:
     mine = run("audit", "export", "--config", worked.file, "--tenant", "local")
     others = run("audit", "export", "--config", worked.file, "--tenant", "acme")
 
-    assert len(mine.stdout.splitlines()) == 3
+    assert len(mine.stdout.splitlines()) == 4
     assert (others.exit_code, others.stdout, others.stderr) == (0, "", "0 records\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "places"),
+    [
+        (("--policy", "support", "--intent", "password_reset"), [2]),
+        (("--policy", "support@99"), []),
+        (("--from", "1h"), [1, 2, 3, 4]),
+        (("--to", "1h"), []),
+        (("--from", "2026-01-01", "--to", "2999-01-01T00:00+02:00"), [1, 2, 3, 4]),
+    ],
+)
+def test_an_export_can_be_narrowed(
+    worked: Place, options: tuple[str, ...], places: list[int]
+) -> None:
+    result = run("audit", "export", "--config", worked.file, *options)
+
+    assert [json.loads(line)["seq"] for line in result.stdout.splitlines()] == places
+
+
+def test_an_interrupted_export_goes_on(worked: Place, tmp_path: Path) -> None:
+    output = tmp_path / "log"
+    whole = run("audit", "export", "--config", worked.file).stdout.encode()
+    output.write_bytes(whole[:-100])
+
+    result = run("audit", "export", "--config", worked.file, "--output", output, "--resume")
+
+    assert (result.exit_code, result.stderr) == (0, "4 records\n")
+    assert output.read_bytes() == whole
 
 
 def test_a_reader_that_has_seen_enough_ends_the_export_quietly(worked: Place) -> None:
@@ -65,6 +98,10 @@ def test_a_reader_that_has_seen_enough_ends_the_export_quietly(worked: Place) ->
         (("--output", "{folder}/no/log"), 1, "file_unusable: The output file cannot be written: "),
         (("--output", "/dev/full"), 1, "file_unusable: The output file cannot be written: "),
         (("--format", "xml"), 2, "Usage: "),
+        (("--format", "parquet"), 2, "Usage: "),
+        (("--format", "parquet", "--output", "{folder}/no/log"), 1, "file_unusable: "),
+        (("--resume",), 2, "Usage: "),
+        (("--from", "yesterday"), 2, "Usage: "),
         (("--config", "{folder}/no.yaml"), 2, "settings_missing: "),
     ],
 )

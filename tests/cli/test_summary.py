@@ -11,9 +11,9 @@ from mcp_router.cli.summary import (
     PoolFigures,
     Report,
     Summary,
-    percentile,
 )
 from mcp_router.cli.summary_show import show_report
+from mcp_router.domain.percentile import percentile
 
 ANSWERED = Outcome(
     line=1,

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from mcp_router.canonical import canonical_json, plain
 from mcp_router.domain.action import ActionEvent, ActionState
 from mcp_router.errors import InvalidSettings, StorageUnavailable
 from mcp_router.storage.store import Store, open_archive, open_store
 from tests.storage.rows import action, record
+from tests.storage.selections import SELECTIONS, selectable
 from tests.storage.walks import never, timeless, walked
 
 
@@ -51,6 +53,20 @@ async def test_records_can_begin_at_a_time(store: Store, url: str) -> None:
         assert [one.seq for one in archive.records(since_ms=late.at_ms)] == [1, 3]
         assert [one.seq for one in archive.records("acme", since_ms=late.at_ms)] == [1]
         assert [one.seq for one in archive.records("acme", since_ms=late.at_ms + 1)] == []
+
+
+async def test_a_selection_is_made_by_the_database(store: Store, url: str) -> None:
+    for one in selectable():
+        await store.decisions.append(one)
+
+    with open_archive(url) as archive:
+        for selection, places in SELECTIONS:
+            assert [stored.seq for stored in archive.records(selection=selection)] == places
+            assert archive.count(selection=selection) == len(places)
+
+        assert dict(archive.rows()) == {
+            place: canonical_json(plain(one)) for place, one in enumerate(selectable(), start=1)
+        }
 
 
 async def test_an_export_sees_one_moment_while_the_server_goes_on_writing(

@@ -9,17 +9,24 @@ from psycopg.rows import DictRow, dict_row
 
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
+from mcp_router.domain.selection import EVERYTHING, Selection
 from mcp_router.storage.postgres.database import (
     CONNECT_TIMEOUT_S,
     conninfo,
     unavailable,
     unreachable,
 )
-from mcp_router.storage.postgres.decisions import stored_record
 from mcp_router.storage.postgres.rows import READ, read_action
+from mcp_router.storage.records import read_record
 
 _EXPORT_BATCH = 500
-_SCOPE = "(%s::text IS NULL OR tenant = %s)"
+_SELECTED = """
+    (%s::text IS NULL OR tenant = %s)
+    AND (%s::bigint IS NULL OR at_ms >= %s)
+    AND (%s::bigint IS NULL OR at_ms < %s)
+    AND (%s::text IS NULL OR policy = %s OR starts_with(policy, %s || '@'))
+    AND (%s::text IS NULL OR intent = %s)
+"""
 
 
 class Archive:
@@ -42,11 +49,24 @@ class Archive:
         self._rows("SELECT set_config('default_transaction_read_only', 'on', false)", ())
 
     def records(
-        self, tenant: str | None = None, *, since_ms: int | None = None
+        self,
+        tenant: str | None = None,
+        *,
+        since_ms: int | None = None,
+        selection: Selection | None = None,
     ) -> Iterator[StoredRecord]:
-        """Yield the decision log in order, a batch at a time, of one tenant or of all.
+        """Yield the decision log in order, a batch at a time: what is selected, or of one tenant.
 
         `since_ms` leaves out calls that came before that time.
+
+        Raises:
+            StorageUnavailable: the database is no store of the router, or is gone.
+        """
+        for seq, text in self.rows(selection or Selection(tenant=tenant, since_ms=since_ms)):
+            yield read_record(seq, text)
+
+    def rows(self, selection: Selection = EVERYTHING) -> Iterator[tuple[int, str]]:
+        """Yield place and text of each selected record in order, unread: as the log keeps them.
 
         Raises:
             StorageUnavailable: the database is no store of the router, or is gone.
@@ -56,17 +76,18 @@ class Archive:
         # By place and not with a cursor: an export may take long, and a transaction that stays
         # open for all of it would keep the whole database from being vacuumed.
         while rows := self._rows(
-            f"SELECT seq, record FROM decisions WHERE seq > %s AND {_SCOPE} "  # noqa: S608  # ours
-            "AND (%s::bigint IS NULL OR at_ms >= %s) ORDER BY seq LIMIT %s",
-            (last, tenant, tenant, since_ms, since_ms, _EXPORT_BATCH),
+            f"SELECT seq, record FROM decisions WHERE seq > %s AND {_SELECTED} "  # noqa: S608  # ours
+            "ORDER BY seq LIMIT %s",
+            (last, *_values(selection), _EXPORT_BATCH),
         ):
-            yield from map(stored_record, rows)
+            yield from ((row["seq"], row["record"]) for row in rows)
             last = rows[-1]["seq"]
 
-    def count(self, tenant: str | None = None) -> int:
-        """Return how many records there are now, of one tenant or of all."""
-        query = f"SELECT count(*) AS number FROM decisions WHERE {_SCOPE}"  # noqa: S608  # ours
-        return int(self._rows(query, (tenant, tenant))[0]["number"])
+    def count(self, tenant: str | None = None, *, selection: Selection | None = None) -> int:
+        """Return how many records there are now: of what is selected, or of one tenant."""
+        query = f"SELECT count(*) AS number FROM decisions WHERE {_SELECTED}"  # noqa: S608  # ours
+        found = self._rows(query, _values(selection or Selection(tenant=tenant)))
+        return int(found[0]["number"])
 
     def actions(self, state: ActionState | None, limit: int) -> tuple[Action, ...]:
         """Return the newest actions, of one state or of all, newest first."""
@@ -118,3 +139,16 @@ class Archive:
             return self._connection.execute(query, values).fetchall()
         except (psycopg.Error, UnicodeEncodeError) as error:
             raise unavailable(error) from None
+
+
+def _values(selection: Selection) -> tuple[str | int | None, ...]:
+    """Return what the conditions of `_SELECTED` compare with, in their order."""
+    tenant, since_ms, until_ms = selection.tenant, selection.since_ms, selection.until_ms
+    policy, intent = selection.policy, selection.intent
+    return (
+        *(tenant, tenant),
+        *(since_ms, since_ms),
+        *(until_ms, until_ms),
+        *(policy, policy, policy),
+        *(intent, intent),
+    )

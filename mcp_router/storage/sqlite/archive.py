@@ -3,16 +3,27 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
+from mcp_router.domain.selection import EVERYTHING, Selection
 from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.owner import ThisHost
+from mcp_router.storage.records import read_record
 from mcp_router.storage.sqlite.actions import select_actions
-from mcp_router.storage.sqlite.decisions import stored_record
 from mcp_router.storage.sqlite.writer import unavailable
+
+_SELECTED = """
+    (:tenant IS NULL OR tenant = :tenant)
+    AND (:since_ms IS NULL OR at_ms >= :since_ms)
+    AND (:until_ms IS NULL OR at_ms < :until_ms)
+    AND (:policy IS NULL OR policy = :policy
+        OR substr(policy, 1, length(:policy) + 1) = :policy || '@')
+    AND (:intent IS NULL OR intent = :intent)
+"""
 
 
 @contextmanager
@@ -43,30 +54,46 @@ class Archive:
         self._host = ThisHost()
 
     def records(
-        self, tenant: str | None = None, *, since_ms: int | None = None
+        self,
+        tenant: str | None = None,
+        *,
+        since_ms: int | None = None,
+        selection: Selection | None = None,
     ) -> Iterator[StoredRecord]:
-        """Yield the decision log in order, one row at a time, of one tenant or of all.
+        """Yield the decision log in order, one row at a time: what is selected, or of one tenant.
 
         `since_ms` leaves out calls that came before that time.
 
         Raises:
             StorageUnavailable: the file is no store of the router.
         """
-        with _coded():
-            yield from map(
-                stored_record,
-                self._connection.execute(
-                    "SELECT seq, record FROM decisions WHERE (? IS NULL OR tenant = ?) "
-                    "AND (? IS NULL OR at_ms >= ?) ORDER BY seq",
-                    (tenant, tenant, since_ms, since_ms),
-                ),
-            )
+        for seq, text in self.rows(selection or Selection(tenant=tenant, since_ms=since_ms)):
+            yield read_record(seq, text)
 
-    def count(self, tenant: str | None = None) -> int:
+    def rows(self, selection: Selection = EVERYTHING) -> Iterator[tuple[int, str]]:
+        """Yield place and text of each selected record in order, unread: as the log keeps them.
+
+        Raises:
+            StorageUnavailable: the file is no store of the router.
+        """
+        with _coded():
+            cursor = self._connection.execute(
+                f"SELECT seq, record FROM decisions WHERE {_SELECTED} ORDER BY seq",  # noqa: S608  # ours
+                asdict(selection),
+            )
+            cursor.row_factory = None  # plain tuples: a million rows pass through here
+            yield from cursor
+
+    def count(self, tenant: str | None = None, *, selection: Selection | None = None) -> int:
         """Return how many records `records` will yield at most."""
+        selected = selection or Selection(tenant=tenant)
+        # Without a condition SQLite counts an index, and need not read the records.
+        where = f"WHERE {_SELECTED}" if selected != EVERYTHING else ""
+
         with _coded():
             row = self._connection.execute(
-                "SELECT count(*) FROM decisions WHERE ? IS NULL OR tenant = ?", (tenant, tenant)
+                f"SELECT count(*) FROM decisions {where}",  # noqa: S608  # ours
+                asdict(selected),
             ).fetchone()
 
         return int(row[0])

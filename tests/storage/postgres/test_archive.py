@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from psycopg import errors
 
+from mcp_router.canonical import canonical_json, plain
 from mcp_router.domain.action import ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
 from mcp_router.errors import StorageUnavailable
@@ -13,6 +14,7 @@ from mcp_router.storage.postgres.archive import Archive
 from mcp_router.storage.postgres.decisions import DecisionTable
 from tests.storage.postgres.server import connect
 from tests.storage.rows import action, record
+from tests.storage.selections import SELECTIONS, selectable
 from tests.storage.walks import as_it_is
 
 
@@ -42,6 +44,20 @@ async def test_the_log_can_begin_at_a_time(decisions: DecisionTable, url: str) -
         assert [one.seq for one in archive.records(since_ms=late.at_ms)] == [1, 3]
         assert [one.seq for one in archive.records("acme", since_ms=late.at_ms)] == [1]
         assert [one.seq for one in archive.records("acme", since_ms=late.at_ms + 1)] == []
+
+
+async def test_a_selection_is_made_by_the_database(decisions: DecisionTable, url: str) -> None:
+    for one in selectable():
+        await decisions.append(one)
+
+    with Archive(url) as archive:
+        for selection, places in SELECTIONS:
+            assert [stored.seq for stored in archive.records(selection=selection)] == places
+            assert archive.count(selection=selection) == len(places)
+
+        assert dict(archive.rows()) == {
+            place: canonical_json(plain(one)) for place, one in enumerate(selectable(), start=1)
+        }
 
 
 async def test_a_long_log_comes_whole(decisions: DecisionTable, url: str) -> None:
