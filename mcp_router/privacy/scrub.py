@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from mcp_router.domain.budget import Balance, SpendView
 from mcp_router.domain.record import Record
 from mcp_router.domain.signals import Signals
 from mcp_router.privacy.keys import Digester
@@ -23,13 +24,16 @@ def scrubbed(record: Record, detector: Detector, digester: Digester) -> Record:
 
     if decision is not None:
         signals = _signals(decision.signals, clean)
-        decision = decision if signals == decision.signals else replace(decision, signals=signals)
+        spend = SpendView(balances=_balances(decision.spend.balances, clean))
+        decision = replace(decision, signals=signals, spend=spend)
 
     found = replace(
         record,
         run_id=_maybe(record.run_id, clean),
         ticket_id=_maybe(record.ticket_id, clean),
         client=_maybe(record.client, clean),
+        customer_id=_maybe(record.customer_id, clean),
+        budgets=_balances(record.budgets, clean),
         decision=decision,
     )
     return record if found == record else found
@@ -47,6 +51,13 @@ def _signals(signals: Signals, clean: Callable[[str], str]) -> Signals:
         pii_kinds=tuple(map(clean, signals.pii_kinds)),
         ticket_status=_maybe(signals.ticket_status, clean),
         ticket_priority=_maybe(signals.ticket_priority, clean),
+    )
+
+
+def _balances(balances: tuple[Balance, ...], clean: Callable[[str], str]) -> tuple[Balance, ...]:
+    """Return the balances with the names of their accounts made clean."""
+    return tuple(
+        replace(one, account=replace(one.account, key=clean(one.account.key))) for one in balances
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from mcp_router.domain.budget import Account, Balance, BudgetScope
 from mcp_router.domain.completion import (
     Completion,
     CompletionRequest,
@@ -282,7 +283,14 @@ async def test_known_fields_are_hidden() -> None:
 async def test_a_record_keeps_no_address_that_a_host_has_used_as_a_name() -> None:
     bench = Bench()
     await bench.privacy.prompt_digest(TALK, ASK)
-    named: Record = replace(record(), run_id="run of a@example.com", ticket_id="7")
+    account = Account(scope=BudgetScope.RUN, key="run of a@example.com")
+    named: Record = replace(
+        record(),
+        run_id="run of a@example.com",
+        ticket_id="7",
+        customer_id="a@example.com",
+        budgets=(Balance(account=account),),
+    )
     other = replace(named, run_id="run of b@example.com")
 
     mine = bench.privacy.scrub(named)
@@ -290,6 +298,7 @@ async def test_a_record_keeps_no_address_that_a_host_has_used_as_a_name() -> Non
     assert mine.run_id is not None
     assert mine.run_id.startswith("run of [EMAIL:")
     assert mine.ticket_id == "7"
+    assert "a@example.com" not in repr(mine)
     assert bench.privacy.scrub(named) == mine
     assert bench.privacy.scrub(other) != mine
     assert bench.privacy.scrub(record()) == record()
