@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mcp_router.actions import Actions
+from mcp_router.alerts.alerts import Alerts
 from mcp_router.anchors.anchors import open_anchor
 from mcp_router.audit.heads import HeadKeeper, HeadPace
 from mcp_router.audit.log import DecisionLog, RecordStore
@@ -23,17 +24,19 @@ from mcp_router.desks.zendesk import ZendeskDesk
 from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.errors import StorageUnavailable
+from mcp_router.execute.chain import Gate
 from mcp_router.execute.judge import Judge, Unit
 from mcp_router.execute.reconciler import Chore, Pace, Reconciler
 from mcp_router.execute.shelf import Shelf
 from mcp_router.execute.targets import Desk, Targets
 from mcp_router.health.board import HealthBoard
-from mcp_router.health.breaker import BreakerPace
 from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.lookups import Lookups
+from mcp_router.opening import open_detectors, open_tracer
 from mcp_router.policy.source import PolicySource
+from mcp_router.privacy.keeper import Privacy
 from mcp_router.providers.prices import PriceBook
 from mcp_router.providers.provider import Provider, open_provider
 from mcp_router.providers.tokens import TokenScale
@@ -51,6 +54,7 @@ from mcp_router.storage.owner import Host, this_process
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
 from mcp_router.storage.store import Store, open_store
 from mcp_router.telemetry.metrics import Metrics
+from mcp_router.telemetry.tracing import UNTRACED, Tracer
 
 Edge = TypeVar("Edge")
 
@@ -67,19 +71,20 @@ class Instruments:
     """What a proof puts between the router and its edges: by default nothing.
 
     `store` and `desk` return what stands in for the ledger's store and for each desk, `provider`
-    opens each provider of models, and `database` each SQLite file on `host`. `breakers` says when
-    a target is left alone.
+    opens each provider of models, and `database` each SQLite file on `host`. `gate` returns what
+    stands in for the breakers, and `chore` what is done of each thing in the background.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     busy_timeout_ms: int = BUSY_TIMEOUT_MS
     database: type[Database] = Database
     host: Host | None = None
-    breakers: BreakerPace = field(default_factory=BreakerPace)
     provider: Callable[[ProviderSettings], Provider] = open_provider
     store: Callable[[ActionStore], ActionStore] = _as_it_is
     records: Callable[[RecordStore], RecordStore] = _as_it_is
     desk: Callable[[Desk], Desk] = _as_it_is
+    gate: Callable[[Gate], Gate] = _as_it_is
+    chore: Callable[[Chore], Chore] = _as_it_is
 
 
 PLAIN = Instruments()
@@ -98,20 +103,24 @@ class App:
     tokens: tuple[TokenSettings, ...]
     clock: Clock
     entropy: Entropy
+    tracer: Tracer = UNTRACED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Keepers:
     """Everything that keeps state over the store, or in memory."""
 
+    alerts: Alerts
     ledger: Ledger
     log: DecisionLog
+    tracer: Tracer
     budgets: Budgets
     estimates: Estimates
     health: HealthBoard
     stages: Stages
     heads: HeadKeeper
     answers: AnswerCache
+    privacy: Privacy
     scale: TokenScale
 
 
@@ -122,7 +131,10 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
     Raises:
         StorageUnavailable: the database cannot be opened.
         PolicyRejected, UnknownPolicy, PolicyEdited: the configured policy cannot be used.
+        InvalidSettings: a certificate file of a sink of alerts cannot be used.
         RetryingAdapter: a desk client would send again by itself.
+        InvalidSettings: spans are asked for, and what sends them is not installed.
+        ContentKeyMissing, ContentKeyWrong: what is kept could not be sealed, or not be opened.
     """
     clock = instruments.clock
     metrics = Metrics()
@@ -152,7 +164,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             draw=random.random,
         )
         await _begin(keepers, judge)
-        services = _services(keepers, judge, targets, clock)
+        services = _services(keepers, judge, targets, instruments)
         reconciler = Reconciler(
             ledger=keepers.ledger,
             desks=targets.desks,
@@ -161,7 +173,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             process=this_process(),
             pace=_pace(settings.ledger),
             board=metrics,
-            chores=_chores(keepers, settings.ledger),
+            chores=tuple(map(instruments.chore, _chores(keepers, settings.ledger))),
         )
         yield App(
             services=services,
@@ -172,6 +184,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             tokens=settings.tokens,
             clock=clock,
             entropy=os.urandom,
+            tracer=keepers.tracer,
         )
 
 
@@ -184,25 +197,38 @@ def _keepers(
 ) -> _Keepers:
     """Return everything that keeps state over the store; `stack` lets each say its last words."""
     clock = instruments.clock
+    alerts = Alerts(settings.alerts, store.alerts, clock, os.urandom, jitter=random.random)
     estimates = Estimates(store.estimates, clock)
     stages = Stages(store.stages, clock, os.urandom)
-    watching = (metrics.observe, estimates.observe, stages.observe)
-    log = DecisionLog(instruments.records(store.decisions), clock, watching)
+    watching = (metrics.observe, estimates.observe, stages.observe, alerts.observe)
+    tracer = open_tracer(settings, metrics, stack)
+    privacy = Privacy(
+        store.privacy,
+        clock,
+        os.urandom,
+        settings=settings.privacy,
+        detectors=open_detectors(settings.privacy),
+    )
+    log = DecisionLog(
+        instruments.records(store.decisions), clock, watching, tracer, scrub=privacy.scrub
+    )
+    stack.push_async_callback(alerts.aclose)
     stack.push_async_callback(estimates.aclose)
     stack.push_async_callback(log.aclose)
     # Several routers of one process may share a store, and each counts for itself.
     process = f"{this_process()}#{make_id('app', clock.now_ms(), os.urandom)}"
     return _Keepers(
+        alerts=alerts,
         ledger=Ledger(instruments.store(store.actions), clock, lease_s=settings.ledger.lease_s),
         log=log,
+        tracer=tracer,
         budgets=Budgets(store.budgets, clock, os.urandom),
         estimates=estimates,
-        health=HealthBoard(
-            store.health, clock, process=process, pace=instruments.breakers, gauge=metrics
-        ),
+        health=HealthBoard(store.health, clock, process=process, gauge=metrics),
         stages=stages,
         heads=_head_keeper(store, settings.audit, clock),
         answers=AnswerCache(clock),
+        privacy=privacy,
         scale=TokenScale(),
     )
 
@@ -219,8 +245,11 @@ def _head_keeper(store: Store, settings: AuditSettings, clock: Clock) -> HeadKee
     )
 
 
-def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -> Services:
+def _services(
+    keepers: _Keepers, judge: Judge, targets: Targets, instruments: Instruments
+) -> Services:
     """Return the walks over the keepers."""
+    clock = instruments.clock
     lookups = Lookups(
         judge=judge, targets=targets, log=keepers.log, clock=clock, jitter=random.random
     )
@@ -235,7 +264,8 @@ def _services(keepers: _Keepers, judge: Judge, targets: Targets, clock: Clock) -
             budgets=keepers.budgets,
             shelf=Shelf(keepers.answers),
             scale=keepers.scale,
-            gate=keepers.health,
+            gate=instruments.gate(keepers.health),
+            privacy=keepers.privacy,
         ),
         lookups=lookups,
         actions=Actions(
@@ -262,8 +292,14 @@ async def _begin(keepers: _Keepers, judge: Judge) -> None:
     Raises:
         PolicyRejected, UnknownPolicy: the configured policy cannot be used.
         PolicyEdited: it was used before, with another text.
+        ContentKeyWrong: the store was used before, with another master key.
     """
-    for refresh in (keepers.stages.refresh, keepers.health.refresh, keepers.estimates.refresh):
+    for refresh in (
+        keepers.privacy.begin,
+        keepers.stages.refresh,
+        keepers.health.refresh,
+        keepers.estimates.refresh,
+    ):
         try:
             await refresh()
         except StorageUnavailable as error:
@@ -280,6 +316,8 @@ def _chores(keepers: _Keepers, settings: LedgerSettings) -> tuple[Chore, ...]:
         Chore(work=keepers.health.refresh, every_s=1.0),
         Chore(work=keepers.estimates.refresh, every_s=5.0),
         Chore(work=keepers.budgets.sweep, every_s=10.0),
+        Chore(work=keepers.alerts.work, every_s=settings.reconcile_every_s),
+        Chore(work=keepers.privacy.prune, every_s=600.0),
         Chore(work=keepers.heads.work, every_s=10.0),
     )
 

@@ -7,6 +7,7 @@ RouterError
 ├── ConfigurationError     the operator must act; nothing was sent
 │   ├── SettingsMissing, InvalidSettings, MissingSecret, PolicyRejected, PolicyEdited
 │   ├── RolloutRefused       a rollout, promotion or roll-back that does not fit how it stands
+│   ├── ContentKeyMissing, ContentKeyWrong
 │   ├── NotConfigured, MissingExtra, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
 │   ├── SigningKeyUnusable   the key of the decision log's heads cannot be made or read
 │   └── MissingStrategy    a tool that writes says not how a lost answer is found out about
@@ -146,6 +147,20 @@ class RolloutRefused(ConfigurationError):
 
     code = "rollout_refused"
     next_step = "`mcp-router policy status` says how the policy stands."
+
+
+class ContentKeyMissing(ConfigurationError):
+    """Content is to be kept and there is no master key that could seal it."""
+
+    code = "content_key_missing"
+    next_step = "Set MCP_ROUTER_KEY (`openssl rand -hex 32`), or keep no content."
+
+
+class ContentKeyWrong(ConfigurationError):
+    """The database was used with another master key: what is sealed could not be opened."""
+
+    code = "content_key_wrong"
+    next_step = "Start with the key that this database was first used with."
 
 
 class SigningKeyUnusable(ConfigurationError):

@@ -3,6 +3,8 @@
 request -> policy version (rollout) -> signals -> decide -> cache? -> reserve budget
         -> chain of attempts -> guardrails (format checks, advisor, confidence gate)
         -> settle budget -> cache store -> record -> result
+
+Personal data is behind a veil on the way to a model and back: nothing else here knows of it.
 """
 
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from mcp_router.domain.completion import (
 )
 from mcp_router.domain.decision import Candidate, ChainLimits, Decision
 from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
+from mcp_router.domain.privacy import NOTHING_KNOWN, KnownFields
 from mcp_router.domain.record import ModelAnswer
 from mcp_router.errors import StorageUnavailable
 from mcp_router.execute.chain import Answer, Chain, Gate
@@ -34,6 +37,9 @@ from mcp_router.execute.run_facts import with_facts
 from mcp_router.execute.shelf import Question, Shelf
 from mcp_router.execute.targets import Targets
 from mcp_router.ledger.ledger import Ledger
+from mcp_router.privacy.keeper import Privacy
+from mcp_router.privacy.talk import Talk
+from mcp_router.privacy.veil import Unveiling, Veil
 from mcp_router.providers.tokens import TokenScale, estimate_tokens
 from mcp_router.signals.collect import Books, CallerFacts
 
@@ -46,6 +52,7 @@ class Order:
     facts: CallerFacts
     policy: str | None = None
     ticket_id: str | None = None
+    known: KnownFields = NOTHING_KNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +90,7 @@ class Router:
         shelf: Shelf,
         scale: TokenScale,
         gate: Gate,
+        privacy: Privacy,
     ) -> None:
         """Bring the rooms below together; `jitter` returns a random number from 0 to 1."""
         self._judge = judge
@@ -95,6 +103,7 @@ class Router:
         self._shelf = shelf
         self._scale = scale
         self._gate = gate
+        self._privacy = privacy
 
     async def complete(self, call: Call, order: Order) -> Completed:
         """Return the answer of the best target that can serve the call.
@@ -111,6 +120,8 @@ class Router:
 
         async with self._log.record(call, may_owe=True) as draft:
             draft.ticket_id = order.ticket_id
+            talk = _talk(call, order)
+            draft.prompt_digest = await self._privacy.prompt_digest(talk, order.request)
             draft.customer_id = order.facts.customer_id
             unit = Unit(
                 tenant=call.caller.tenant, customer=order.facts.customer_id, ticket=order.ticket_id
@@ -126,8 +137,11 @@ class Router:
             elif (kept := self._kept(judged, call, order, draft)) is not None:
                 completion = kept
             else:
-                completion = await self._ask(judged, call, order, accounts, draft)
+                veil = await self._privacy.veil(talk)
+                completion = await self._ask(judged, call, order, accounts, draft, veil)
+                await self._privacy.keep(talk, veil, order.request, completion)
 
+            draft.answer_digest = await self._privacy.answer_digest(talk, completion)
             return Completed(
                 completion=completion,
                 target=draft.target,
@@ -196,6 +210,7 @@ class Router:
         order: Order,
         accounts: tuple[Account, ...],
         draft: Draft,
+        veil: Veil,
     ) -> Completion:
         """Return a model's answer, or what stands in its place where a person takes over."""
         decision = judged.decision
@@ -222,7 +237,7 @@ class Router:
         async def ask(
             candidate: Candidate, asked: CompletionRequest, timeout_s: float
         ) -> Answer[Completion]:
-            return await self._send(candidate, asked, timeout_s, emit)
+            return await self._send(candidate, asked, timeout_s, emit, veil)
 
         guarded = Guarded(
             judged,
@@ -237,6 +252,7 @@ class Router:
         try:
             reply = await guarded.reply()
         finally:
+            draft.pii = veil.counts
             draft.budgets = await purse.settle(chain.spent_microusd)
 
         draft.confidence, draft.advice = reply.confidence, reply.advice
@@ -249,8 +265,9 @@ class Router:
 
         if reply.completion.finish_reason is FinishReason.INCOMPLETE:
             draft.outcome = INCOMPLETE
-
-        else:
+        elif request.messages == order.request.messages and not veil.has_revealed:
+            # What a run has done is told to its model, and an answer made from that is its own;
+            # so is one with somebody's values.
             self._shelf.keep(
                 judged,
                 _question(call, order),
@@ -267,21 +284,29 @@ class Router:
         request: CompletionRequest,
         timeout_s: float,
         emit: Emit | None,
+        veil: Veil,
     ) -> Answer[Completion]:
-        """Ask one model, and hand its text on as it comes where `emit` is given."""
+        """Ask one model behind the veil, and hand its text on as it comes where `emit` is given."""
+        request = veil.hide(request)
         model = self._targets.models[candidate.target]
         provider = self._targets.providers[model.provider]
 
         if emit is None:
             completion = await provider.complete(model, request, timeout_s=timeout_s)
         else:
-            completion = await provider.stream(model, request, timeout_s=timeout_s, emit=emit)
+            told = Unveiling(veil, emit)
+            completion = await provider.stream(model, request, timeout_s=timeout_s, emit=told.feed)
+            await told.finish()
 
-        self._scale.learned(model.family, estimate_tokens(request), completion.usage.input_tokens)
         cost_microusd = self._targets.prices.cost(model, completion.usage)
         broken = completion.finish_reason is FinishReason.INCOMPLETE
+
+        if not broken:  # else the usage is an estimate itself
+            reported = completion.usage.input_tokens
+            self._scale.learned(model.family, estimate_tokens(request), reported)
+
         return Answer(
-            value=completion,
+            value=veil.reveal(completion),
             cost_microusd=candidate.estimated_microusd if cost_microusd is None else cost_microusd,
             usage=completion.usage,
             model=completion.model,
@@ -314,6 +339,18 @@ def _escalated(draft: Draft, reason: str) -> Completion:
     draft.outcome = ESCALATED
     draft.escalation = reason
     return _NOTHING
+
+
+def _talk(call: Call, order: Order) -> Talk:
+    """Return whose conversation the call belongs to."""
+    return Talk(
+        tenant=call.caller.tenant,
+        decision_id=call.call_id,
+        ticket_id=order.ticket_id,
+        run_id=call.run_id,
+        customer_id=order.facts.customer_id,
+        known=order.known,
+    )
 
 
 def _question(call: Call, order: Order) -> Question:

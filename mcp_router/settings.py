@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, Strict
 
+from mcp_router.alerts_settings import AlertSettings, read_alerts
 from mcp_router.audit_settings import KEY_FILE, AuditSettings, read_audit
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.secret import Secret
@@ -30,7 +31,9 @@ from mcp_router.fields import (
 from mcp_router.ledger_settings import LedgerSettings, read_ledger
 from mcp_router.marked_yaml import MAX_BYTES, YamlPath, parse_yaml
 from mcp_router.model_settings import read_models
+from mcp_router.privacy_settings import PrivacySettings, read_privacy
 from mcp_router.review import Form, Review, tell
+from mcp_router.telemetry_settings import TelemetrySettings, read_telemetry
 
 
 class ProviderKind(StrEnum):
@@ -104,6 +107,9 @@ class Settings:
     tokens: tuple[TokenSettings, ...] = ()
     desks: tuple[DeskSettings, ...] = ()
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
     audit: AuditSettings = field(default_factory=lambda: AuditSettings(key_file=Path(KEY_FILE)))
 
 
@@ -146,7 +152,7 @@ def _settings(content: bytes, *, file: str, environ: Mapping[str, str]) -> Setti
 
     document, missing = fill_in(marked, environ)
     review = Review(document)
-    settings = _read(review, Path(file).parent)
+    settings = _read(review, Path(file).parent, environ)
     # What is missing reads as empty text, which other checks complain about at the same place.
     places = {(problem.line, problem.column) for problem in missing}
     other = tuple(p for p in review.problems if (p.line, p.column) not in places)
@@ -201,6 +207,9 @@ class _RootForm(Form):
     tokens: list[object] | None = None
     desks: dict[str, object] | None = None
     ledger: dict[str, object] | None = None
+    telemetry: dict[str, object] | None = None
+    alerts: dict[str, object] | None = None
+    privacy: dict[str, object] | None = None
     audit: dict[str, object] | None = None
 
 
@@ -211,7 +220,7 @@ _BASE_URLS: Mapping[ProviderKind, str] = {
 }
 
 
-def _read(review: Review, folder: Path) -> Settings:
+def _read(review: Review, folder: Path, environ: Mapping[str, str]) -> Settings:
     """Return the settings; they are complete only where the review has no problems."""
     root = review.read(_RootForm, ()) or _RootForm()
     storage = rooted(root.storage, folder)
@@ -224,6 +233,9 @@ def _read(review: Review, folder: Path) -> Settings:
         tokens=tuple(_tokens(review)),
         desks=tuple(_desks(review, folder)),
         ledger=read_ledger(review),
+        telemetry=read_telemetry(review),
+        alerts=read_alerts(review, folder),
+        privacy=read_privacy(review, environ),
         audit=read_audit(review, folder, storage),
     )
 

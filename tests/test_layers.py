@@ -17,15 +17,18 @@ FLOORS = {
     "domain": 0,
     "policies": 0,
     # 1 config
+    "alerts_settings": 1,
     "audit_settings": 1,
     "environment": 1,
     "fields": 1,
     "ledger_settings": 1,
     "marked_yaml": 1,
     "model_settings": 1,
+    "privacy_settings": 1,
     "review": 1,
     "settings": 1,
     "telemetry": 1,
+    "telemetry_settings": 1,
     # 2 edges
     "storage": 2,
     "providers": 2,
@@ -43,6 +46,7 @@ FLOORS = {
     "ledger": 4,
     "audit": 4,
     "health": 4,
+    "privacy": 4,
     "rollout": 4,
     # 5 actors
     "execute": 5,
@@ -61,6 +65,7 @@ FLOORS = {
     "tools": 7,
     # 8 faces
     "app": 8,
+    "opening": 8,
     "serve": 8,
     "cli": 8,
     "__main__": 8,
@@ -75,14 +80,17 @@ SIDE_ROOM_USERS = {"cli"}  # besides tests, examples and benchmarks, which are n
 ONE_FOLDER = (
     {"errors", "clock", "canonical", "chain", "domain"},
     {
+        "alerts_settings",
         "audit_settings",
         "environment",
         "fields",
         "ledger_settings",
         "marked_yaml",
         "model_settings",
+        "privacy_settings",
         "review",
         "settings",
+        "telemetry_settings",
     },
 )
 
@@ -95,30 +103,34 @@ SAME_FLOOR = {
     ("replay", "trial"): "both say what a decision comes to in the same words",
     ("serve", "app"): "a transport serves the application that `app` has wired",
     ("__main__", "cli"): "`python -m mcp_router` is the command line",
+    ("app", "opening"): "the wiring opens what it wires",
     ("cli", "app"): "a command opens the application",
     ("cli", "serve"): "a command opens a transport",
 }
 
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
-    "audit_settings", "fields", "ledger.parcel", "ledger_settings", "model_settings", "review",
-    "settings", "storage", "providers", "desks", "policy.draft", "tools", "serve", "sandbox",
+    "alerts_settings", "audit_settings", "fields", "ledger.parcel", "ledger_settings",
+    "model_settings", "privacy_settings", "review", "settings", "storage", "providers", "desks", "policy.draft",
+    "tools", "serve", "sandbox", "telemetry_settings",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
-    "cryptography": ("audit.signing", "sandbox.certificate"),
+    "cryptography": ("audit.signing", "privacy.keys", "sandbox.certificate"),
     "genai_prices": ("providers.prices", "providers.rates"),
-    "httpx2": ("anchors.webhook", "providers.wire", "sandbox", "testing"),
+    "httpx2": ("alerts.post", "anchors.webhook", "providers.wire", "sandbox", "testing"),
     "jsonschema": ("decide.answer_checks", "policy.json_schema"),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve", "cli"),
+    "opentelemetry": ("telemetry.otlp",),
+    "presidio_analyzer": ("signals.presidio",),
     "pyarrow": ("audit.parquet",),
     "psycopg": ("storage.postgres",),
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
     "pydantic_core": PYDANTIC_HOMES,
     "referencing": ("decide.answer_checks",),
-    "requests": ("desks",),
+    "requests": ("desks", "telemetry.otlp"),
     "rich": ("cli",),
     "simple_salesforce": ("desks.salesforce",),
     "sqlite_utils": ("storage",),
@@ -138,8 +150,10 @@ IMPURE = {
 
 # Imports inside a function: only an optional dependency, in its one file, with the reason.
 LATE_IMPORTS = {
+    "mcp_router.signals.presidio": "Presidio is an extra, looked for only where it is asked for",
     "mcp_router.cli.export_file": "pyarrow is an extra, looked for only where Parquet is asked for",
     "mcp_router.storage.store": "psycopg is an extra, looked for only where `storage` needs it",
+    "mcp_router.telemetry.otlp_extra": "the exporter is an extra, for those who send spans",
 }
 
 

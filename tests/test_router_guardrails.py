@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from mcp_router.domain.action import ActionState
 from mcp_router.domain.attempt import Evidence, Purpose, Reason
 from mcp_router.domain.budget import BudgetPlan, BudgetScope
 from mcp_router.domain.call import Call
@@ -25,6 +26,7 @@ from mcp_router.signals.collect import CallerFacts
 from mcp_router.testing.desks import lost_answer
 from tests.decide.examples import LIMITS, policy, pool, rule
 from tests.execute.walks import House, completion
+from tests.storage.rows import action
 
 QUESTION = "Where is my parcel?"
 NO_BUDGETS = BudgetPlan()
@@ -98,6 +100,17 @@ async def test_nobody_is_given_the_answer_of_another_tenant() -> None:
     await ask(one)
 
     assert (await ask(one, tenant="other")).completion.text == "Theirs."
+
+
+async def test_an_answer_made_from_what_its_run_has_done_is_never_kept() -> None:
+    asked = replace(rule("ask", "ask"), cache=CachePlan(ttl_s=60))
+    one = house(one_rule(asked), small=[completion("As I wrote."), completion("For anybody.")])
+    await one.ledger.reserve(action(run_id="run-1", state=ActionState.SENDING))
+
+    first = await ask(one, run_id="run-1")
+    second = await ask(one)
+
+    assert (first.completion.text, second.completion.text) == ("As I wrote.", "For anybody.")
 
 
 async def test_an_answer_about_one_account_is_never_kept() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from mcp_router.domain.completion import CompletionRequest, Message, Role, ToolCall, ToolSpec
+from mcp_router.domain.privacy import NOTHING_KNOWN, KnownFields
 from mcp_router.domain.signals import PII_KINDS, SAFETY_FLAGS, SENSITIVE_TOPICS
 from mcp_router.signals.collect import CallerFacts
 from mcp_router.tools.tool import Arguments, Id, Label
@@ -80,6 +81,35 @@ class ToolPart(_Part):
     )
 
 
+Fields = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=300)], ...], Field(max_length=32)
+]
+"""What the desk knows of a person."""
+
+
+class RequesterPart(_Part):
+    """What you know of the requester and the organisation: models get placeholders for all of it.
+
+    None of it is found by its form alone as surely as by your telling it.
+    """
+
+    names: Fields = Field(default=(), description="Of persons, each as a whole.")
+    emails: Fields = Field(default=(), description="E-mail addresses.")
+    phones: Fields = Field(default=(), description="Telephone numbers, with the country's code.")
+    addresses: Fields = Field(default=(), description="Street addresses.")
+    organisations: Fields = Field(default=(), description="Names of companies.")
+
+    def known(self) -> KnownFields:
+        """Return the fields in the words of the router."""
+        return KnownFields(
+            names=self.names,
+            emails=self.emails,
+            phones=self.phones,
+            addresses=self.addresses,
+            organisations=self.organisations,
+        )
+
+
 class RouteCompletionArguments(Arguments):
     """One question as `input`, or a conversation as `messages`; never both."""
 
@@ -124,7 +154,14 @@ class RouteCompletionArguments(Arguments):
     subject: Label | None = Field(default=None, description="The ticket's subject, for matching.")
     customer_id: Id | None = Field(
         default=None,
-        description="Your customer, for rollouts by customer: keeps them in one version.",
+        description=(
+            "Your customer: keeps them in one version of a rollout, and is whom a conversation's "
+            "placeholders and kept content belong to."
+        ),
+    )
+    requester: RequesterPart | None = Field(
+        default=None,
+        description="What you know of the requester; models never see it, the answer has it back.",
     )
     customer_tier: Label | None = Field(
         default=None, description="Such as free, pro or vip; a rule may ask for it."
@@ -223,6 +260,10 @@ class RouteCompletionArguments(Arguments):
             temperature=self.temperature,
             tools_required=self.tool_choice == "required",
         )
+
+    def known(self) -> KnownFields:
+        """Return what the host knows of the requester."""
+        return NOTHING_KNOWN if self.requester is None else self.requester.known()
 
     def facts(self) -> CallerFacts:
         """Return what the host says of the conversation."""

@@ -109,6 +109,7 @@ async def run(
         facts=arguments.facts(),
         policy=arguments.policy,
         ticket_id=arguments.ticket_id,
+        known=arguments.known(),
     )
     # A host's library may ask for progress on every call; only one that wants pieces gives up the
     # models that could take over after the first of them.

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -20,8 +20,9 @@ from mcp_router.app import App, Instruments, open_app
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.health import BreakerState
 from mcp_router.domain.secret import Secret
+from mcp_router.execute.chain import Gate, OpenGate
+from mcp_router.execute.reconciler import Chore
 from mcp_router.execute.targets import Desk
-from mcp_router.health.breaker import BreakerPace
 from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.providers.prices import PriceBook
 from mcp_router.settings import Settings, ZendeskSettings
@@ -34,9 +35,6 @@ MIDNIGHT_MS = NOON_MS - 36 * 3_600_000
 """When the day begins: a Friday."""
 
 RECONCILE_EVERY_S = 30.0
-NO_BREAKERS = BreakerPace(in_a_row=1_000_000, enough=1_000_000)
-"""The host before has no router: nobody leaves its model alone."""
-
 _DESK = "zendesk"
 _BEFORE = Path(__file__).with_name("before")
 
@@ -96,11 +94,12 @@ async def _play(
     desk = HelpDesk(assumptions.desk, assumptions.traffic.bursts, clock, Random(f"{seed}:desk"))
     instruments = Instruments(
         clock=clock,
-        breakers=NO_BREAKERS if side is Side.BEFORE else BreakerPace(),
         database=InlineDatabase,
         host=VirtualHost(clock),
         provider=world.provider,
         desk=lambda real: _exchanged(real, desk),
+        gate=_no_gate if side is Side.BEFORE else _as_wired,
+        chore=_rarely,
     )
     settings = _settings(side)
 
@@ -138,6 +137,21 @@ async def _play(
 def _exchanged(real: Desk, desk: HelpDesk) -> Desk:
     """Return the help desk of this world in the place of the configured one."""
     return RoutedDesk(desk, real.name)
+
+
+def _no_gate(gate: Gate) -> Gate:
+    """Return no breaker: the host before has no router that would leave its model alone."""
+    return OpenGate()
+
+
+def _rarely(chore: Chore) -> Chore:
+    """Return the chore less often: a process that is alone has nothing to learn from others."""
+    return replace(chore, every_s=max(chore.every_s, RECONCILE_EVERY_S))
+
+
+def _as_wired(gate: Gate) -> Gate:
+    """Return the router's own breakers."""
+    return gate
 
 
 def _act(

@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Protocol
 
 import anyio
@@ -17,8 +18,10 @@ from mcp_router.domain.call import Call
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
 from mcp_router.domain.learning import OutcomeReport
+from mcp_router.domain.privacy import PiiCount
 from mcp_router.domain.record import ModelAnswer, Record, StoredRecord
 from mcp_router.errors import RouterError, StorageUnavailable, UnknownDecision, public_error
+from mcp_router.telemetry.tracing import UNTRACED, Tracer
 
 _logger = logging.getLogger(__name__)
 
@@ -45,9 +48,13 @@ class RecordStore(Protocol):
 class Draft:
     """What a walk has learned so far about the call that it serves; the log makes it a record."""
 
-    def __init__(self, call: Call) -> None:
-        """Start with nothing but the call."""
+    def __init__(self, call: Call, since_ms: Callable[[], int] = lambda: 0) -> None:
+        """Start with nothing but the call; `since_ms` tells the milliseconds since its start.
+
+        Without it the call takes no time: for a walk that keeps no record.
+        """
         self.call = call
+        self.since_ms = since_ms
         self.decision: Decision | None = None
         self.attempts: list[Attempt] = []
         self.target: str | None = None
@@ -62,12 +69,19 @@ class Draft:
         self.confidence: AnswerConfidence | None = None
         self.advice: Advice | None = None
         self.escalation: str | None = None
+        self.pii: tuple[PiiCount, ...] = ()
+        self.prompt_digest: str | None = None
+        self.answer_digest: str | None = None
         self.outcome = OK
         self.error_code: str | None = None
 
     def attempted(self, attempt: Attempt) -> None:
-        """Note one attempt and what it cost."""
-        self.attempts.append(attempt)
+        """Note one attempt that has just ended, when it began, and what it cost.
+
+        Here and not where it is sent: a chain or a delivery does not know when the call began.
+        """
+        started_ms = max(0, self.since_ms() - attempt.latency_ms)
+        self.attempts.append(replace(attempt, started_ms=started_ms))
         self.cost_microusd += attempt.cost_microusd
 
     def acted(self, action: Action) -> None:
@@ -85,7 +99,7 @@ class Draft:
                 public_error(error).code if isinstance(error, Exception) else RouterError.code
             )
 
-    def record(self, *, latency_ms: int) -> Record:
+    def record(self) -> Record:
         """Return the frozen record."""
         return Record(
             decision_id=self.call.call_id,
@@ -95,7 +109,7 @@ class Draft:
             transport=self.call.caller.transport,
             tool=self.call.tool,
             outcome=self.outcome,
-            latency_ms=latency_ms,
+            latency_ms=self.since_ms(),
             client=self.call.client,
             run_id=self.call.run_id,
             ticket_id=self.ticket_id,
@@ -113,6 +127,10 @@ class Draft:
             confidence=self.confidence,
             advice=self.advice,
             escalation=self.escalation,
+            trace_id=self.call.trace_id,
+            pii=self.pii,
+            prompt_digest=self.prompt_digest,
+            answer_digest=self.answer_digest,
         )
 
 
@@ -124,11 +142,19 @@ class DecisionLog:
         store: RecordStore,
         clock: Clock,
         observers: tuple[Callable[[Record], None], ...] = (),
+        tracer: Tracer = UNTRACED,
+        *,
+        scrub: Callable[[Record], Record] = lambda record: record,
     ) -> None:
-        """Keep records in `store` and show each to `observers` once it is on disk."""
+        """Keep records in `store`; show each to `observers` and to `tracer` once it is on disk.
+
+        `scrub` takes personal data out of a record before anybody sees it.
+        """
         self._store = store
         self._clock = clock
         self._observers = observers
+        self._tracer = tracer
+        self._scrub = scrub
         self._owed: deque[Record] = deque()
         self._paying = anyio.Lock()
 
@@ -143,23 +169,22 @@ class DecisionLog:
         Raises:
             StorageUnavailable: the record cannot be kept, so no answer may leave.
         """
-        draft = Draft(call)
-        started_s = self._clock.monotonic_s()
+        draft = self._draft(call)
 
         try:
             yield draft
         except BaseException as error:
             draft.failed(error)
-            await self._append_failure(draft, started_s)
+            await self._append_failure(draft)
             raise
 
-        await self._append(draft, started_s, may_owe=may_owe)
+        await self._append(draft, may_owe=may_owe)
 
     async def refuse(self, call: Call, error: RouterError) -> None:
         """Record a call that was refused before any walk began."""
-        draft = Draft(call)
+        draft = self._draft(call)
         draft.failed(error)
-        await self._append(draft, self._clock.monotonic_s(), may_owe=True)
+        await self._append(draft, may_owe=True)
 
     async def find(self, tenant: str, decision_id: str) -> StoredRecord:
         """Return the tenant's record of a decision.
@@ -199,27 +224,33 @@ class DecisionLog:
                 "%d records of reads and refusals are lost: %s", len(self._owed), error.message
             )
 
-    async def _append_failure(self, draft: Draft, started_s: float) -> None:
+    def _draft(self, call: Call) -> Draft:
+        """Return a draft whose time begins now."""
+        started_s = self._clock.monotonic_s()
+        return Draft(call, lambda: round((self._clock.monotonic_s() - started_s) * 1000))
+
+    async def _append_failure(self, draft: Draft) -> None:
         """Write or owe the record of a call that failed; its error tells more than a full disk."""
         try:
-            await self._append(draft, started_s, may_owe=True)
+            await self._append(draft, may_owe=True)
         except StorageUnavailable as full:
             # Without a traceback: on a full disk this is said of every call.
             _logger.error(
                 "no record could be kept of call %s: %s", draft.call.call_id, full.message
             )
 
-    async def _append(self, draft: Draft, started_s: float, *, may_owe: bool) -> None:
+    async def _append(self, draft: Draft, *, may_owe: bool) -> None:
         """Write the record, whatever happens to the task meanwhile."""
-        latency_ms = round((self._clock.monotonic_s() - started_s) * 1000)
-
-        record = draft.record(latency_ms=latency_ms)
+        record = self._scrub(draft.record())
 
         with anyio.CancelScope(shield=True):
             await self._keep(record, may_owe=may_owe)
 
         for observe in self._observers:
             observe(record)
+
+        if draft.call.trace is not None:
+            self._tracer.finished(record, draft.call.trace)
 
     async def _keep(self, record: Record, *, may_owe: bool) -> None:
         """Put the record on disk after what is owed, or owe it as well.

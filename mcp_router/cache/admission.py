@@ -1,8 +1,17 @@
-"""Which calls the cache may serve, and which answers it may keep."""
+"""Which calls the cache may serve and which answers it may keep, with reasons that people read."""
 
-from mcp_router.domain.completion import CompletionRequest, Role
+import hashlib
+import json
+
+from mcp_router.domain.completion import Completion, CompletionRequest, FinishReason, Role
 from mcp_router.domain.guardrails import CachePlan
 from mcp_router.domain.signals import Signals
+from mcp_router.signals.pii import pii_kinds
+
+_NEVER_KEPT = frozenset(
+    {"card", "date_of_birth", "iban", "national_id", "passport", "secret", "ssn"}
+)
+"""Personal data that no answer for everybody holds. A desk's own mail address may be in one."""
 
 
 def cacheable(
@@ -12,23 +21,54 @@ def cacheable(
     account_specific: bool,
     plan: CachePlan | None,
 ) -> str | None:
-    """Return why the call has nothing to do with the cache, None if it may use it."""
+    """Return None if a kept answer may serve the call, and its answer be kept, else why not."""
     if plan is None:
         return "the rule keeps no answers"
 
-    if account_specific:
-        return "the intent is about one customer's account"
+    if request.tools:
+        return "the host offers tools"
 
-    if request.tools or signals.turns > 1:
-        return "the answer depends on more than one question"
+    roles = [one.role for one in request.messages if one.role is not Role.SYSTEM]
+
+    if roles != [Role.USER]:
+        return "it is more than one question" if roles else "there is no question"
+
+    if account_specific:
+        return f"the intent {signals.intent.name} is about one customer's account"
 
     if signals.pii_kinds:
-        return "the question holds personal data"
+        return f"the question holds personal data ({', '.join(signals.pii_kinds)})"
+
+    if signals.safety_flags:
+        return f"the question is flagged ({', '.join(signals.safety_flags)})"
 
     return None
 
 
+def keepable(completion: Completion) -> str | None:
+    """Return None if an answer may be kept, else why not."""
+    if completion.tool_calls:
+        return "the answer calls tools"
+
+    if completion.finish_reason is not FinishReason.STOP or not completion.text.strip():
+        return "the answer is not whole"
+
+    held = _NEVER_KEPT.intersection(pii_kinds(completion.text))
+    return f"the answer holds personal data ({', '.join(sorted(held))})" if held else None
+
+
 def question_of(request: CompletionRequest, subject: str | None) -> str:
-    """Return the words that are compared."""
-    asked = [one.content for one in request.messages if one.role is Role.USER]
-    return "\n".join([subject or "", *asked[-1:]])
+    """Return what is asked, after the ticket's subject."""
+    asked = [one.content for one in request.messages if one.role is Role.USER][-1:]
+    return "\n".join([*([subject] if subject else []), *asked])
+
+
+def instructions_of(request: CompletionRequest) -> str:
+    """Return a digest of what, besides the question, an answer is made from.
+
+    Instructions often carry what was retrieved for this customer. An answer made from it must not
+    reach another one, so other instructions are another partition.
+    """
+    system = [one.content for one in request.messages if one.role is Role.SYSTEM]
+    made_from = [system, request.max_output_tokens, request.temperature]
+    return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()

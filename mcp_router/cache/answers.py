@@ -1,25 +1,37 @@
-"""Answers that may be given again, in memory: a partition is a wall that nothing crosses."""
+"""Answers that were given before, kept for whoever asks the same again.
 
+Kept in this process only and never on disk: it holds what customers asked. A partition is a hard
+wall; nothing that is kept on one side is ever found, or compared, on the other.
+"""
+
+from collections import OrderedDict
 from dataclasses import dataclass
 
+from mcp_router.cache.shelf import Entry, Hit, Shelf
+from mcp_router.cache.wording import Wording, wording_of
 from mcp_router.clock import Clock
 from mcp_router.domain.completion import Completion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """Whose answers these are, and by which rule of which document they were made."""
+    """Who may share an answer: one tenant and locale, under one rule of one document.
+
+    `instructions` stands for everything else that an answer was made from
+    (`mcp_router.cache.admission.instructions_of`).
+    """
 
     tenant: str
     locale: str | None
-    policy: str
-    digest: str
-    rule: str
+    policy: str  # name@version
+    digest: str  # of the policy's document
+    rule: str | None
+    instructions: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAnswer:
-    """An answer with the model that gave it and the decision that led to it."""
+    """An answer with the target that gave it and the record of the call that it was given in."""
 
     completion: Completion
     target: str
@@ -28,40 +40,111 @@ class KeptAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A kept answer, and how like the two questions are (0 to 1)."""
+    """A kept answer and how similar its question is to the one asked: 1 for the same words."""
 
     similarity: float
     answer: KeptAnswer
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """An answer beside its question's entry in the shelf."""
+
+    entry: Entry
+    answer: KeptAnswer
+
+
 class AnswerCache:
-    """Keeps at most `entries` answers, the oldest go first."""
+    """Kept answers, each for its time, and the least used ones gone where there are too many."""
 
     def __init__(self, clock: Clock, *, entries: int = 10_000) -> None:
-        """Start empty."""
+        """Keep at most so many answers, of all partitions together."""
         self._clock = clock
-        self._entries = entries
-        self._kept: dict[tuple[Partition, str], tuple[float, KeptAnswer]] = {}
+        self._most = entries
+        self._shelves: dict[Partition, Shelf] = {}
+        self._used: OrderedDict[tuple[Partition, str], _Kept] = OrderedDict()  # least used first
+        self._numbered = 0
+
+    def __len__(self) -> int:
+        """Return how many answers are kept, those whose time is over included."""
+        return len(self._used)
 
     def nearest(self, partition: Partition, question: str) -> Found | None:
-        """Return the valid answer to the same question, or None."""
-        kept = self._kept.get((partition, _folded(question)))
+        """Return the kept answer whose question is most like this one.
 
-        if kept is None or kept[0] <= self._clock.monotonic_s():
+        The same question, but for case, punctuation, blanks, greeting and thanks, has similarity
+        1. Another one must have the same numbers, negations, question words and names, and is
+        told from a similarity of `ALIKE_FROM` on; it never reaches 1.
+        """
+        shelf = self._shelves.get(partition)
+
+        if shelf is None:
             return None
 
-        return Found(similarity=1.0, answer=kept[1])
+        asked = wording_of(question)
+        hit = self._same(shelf, partition, asked) or shelf.alike(
+            asked, now_s=self._clock.monotonic_s()
+        )
+
+        if hit is None:
+            return None
+
+        place = partition, hit.entry.wording.normal
+        self._used.move_to_end(place)
+        return Found(similarity=round(hit.similarity, 4), answer=self._used[place].answer)
 
     def keep(
         self, partition: Partition, question: str, answer: KeptAnswer, *, ttl_s: float
     ) -> None:
-        """Keep an answer for `ttl_s` seconds."""
-        self._kept[partition, _folded(question)] = (self._clock.monotonic_s() + ttl_s, answer)
+        """Keep an answer for `ttl_s` seconds, instead of an older one to the same question."""
+        wording = wording_of(question)
+        shelf = self._shelves.setdefault(partition, Shelf())
+        known = shelf.same(wording.normal)
 
-        while len(self._kept) > self._entries:
-            del self._kept[next(iter(self._kept))]
+        if known is not None:
+            self._take(partition, known)
 
+        self._numbered += 1
+        entry = Entry(
+            number=self._numbered,
+            wording=wording,
+            expires_s=self._clock.monotonic_s() + ttl_s,
+        )
+        self._shelves.setdefault(partition, shelf).put(entry)
+        self._used[partition, wording.normal] = _Kept(entry=entry, answer=answer)
 
-def _folded(question: str) -> str:
-    words = "".join(one if one.isalnum() else " " for one in question.casefold())
-    return " ".join(words.split())
+        while len(self._used) > self._most:
+            (place, _), least = next(iter(self._used.items()))
+            self._take(place, least.entry)
+
+    def purge(self, partition: Partition | None = None) -> int:
+        """Forget the answers of a partition, or all; return how many those were."""
+        places = [*self._shelves] if partition is None else [partition]
+        before = len(self._used)
+
+        for place in places:
+            for entry in [*self._shelves.get(place, ())]:
+                self._take(place, entry)
+
+        return before - len(self._used)
+
+    def _same(self, shelf: Shelf, partition: Partition, asked: Wording) -> Hit | None:
+        """Return the same question; one whose time is over is forgotten."""
+        entry = shelf.same(asked.normal)
+
+        if entry is None:
+            return None
+
+        if entry.expires_s <= self._clock.monotonic_s():
+            self._take(partition, entry)
+            return None
+
+        return Hit(entry=entry, similarity=1.0)
+
+    def _take(self, partition: Partition, entry: Entry) -> None:
+        shelf = self._shelves[partition]
+        shelf.take(entry)
+        del self._used[partition, entry.wording.normal]
+
+        if not len(shelf):
+            del self._shelves[partition]

@@ -218,6 +218,7 @@ async def _outcome(app: App, question: Question) -> Outcome:
         caller=_CALLER,
         received_ms=now_ms,
         client=CLIENT,
+        trace=app.tracer.root(),
     )
 
     try:

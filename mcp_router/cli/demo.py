@@ -125,6 +125,6 @@ async def _server(config: Path, folder: Path) -> AsyncIterator[Client]:
 
 
 def _records(storage: str) -> tuple[StoredRecord, ...]:
-    """Return the decision log."""
+    """Return the calls of the decision log, which also holds the first use of the policy."""
     with open_archive(storage) as archive:
-        return tuple(archive.records())
+        return tuple(one for one in archive.records() if one.record.event is None)

@@ -5,6 +5,7 @@ import click
 from mcp_router import __version__
 from mcp_router.cli.actions import actions
 from mcp_router.cli.audit import audit
+from mcp_router.cli.audit_privacy import audit_content, audit_erase
 from mcp_router.cli.common import CodedGroup
 from mcp_router.cli.demo import demo
 from mcp_router.cli.doctor import doctor
@@ -44,4 +45,6 @@ policy.add_command(policy_rollback)
 policy.add_command(policy_status)
 main.add_command(actions)
 main.add_command(audit)
+audit.add_command(audit_erase)
+audit.add_command(audit_content)
 audit.add_command(audit_report)

@@ -48,7 +48,10 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """The trace of one send, as the record keeps it."""
+    """The trace of one send, as the record keeps it.
+
+    `started_ms` counts from the call's start; a record that is older than the field has 0.
+    """
 
     target: str
     evidence: Evidence
@@ -60,3 +63,4 @@ class Attempt:
     model: str | None = None
     purpose: Purpose = Purpose.ANSWER
     failed_checks: tuple[str, ...] = ()  # by name, never what the answer said
+    started_ms: int = 0

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from mcp_router.domain.caller import Caller
 from mcp_router.domain.completion import Emit
+from mcp_router.domain.trace import TraceContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,4 +24,15 @@ class Call:
     run_id: str | None = None
     host_call_id: str | None = None
     idempotency_key: str | None = None
+    trace: TraceContext | None = None
     emit: Emit | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def trace_id(self) -> str | None:
+        """Return the id of the call's trace; None where it has none."""
+        return self.trace.trace_id if self.trace else None
+
+    @property
+    def parent_span_id(self) -> str | None:
+        """Return the id of the host's span that the call was made in, where it told one."""
+        return self.trace.parent_span_id if self.trace else None

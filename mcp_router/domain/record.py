@@ -8,6 +8,7 @@ from mcp_router.domain.budget import Balance
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
 from mcp_router.domain.learning import OutcomeReport
+from mcp_router.domain.privacy import ContentEvent, PiiCount
 from mcp_router.domain.rollout import PolicyEvent
 
 
@@ -54,7 +55,11 @@ class Record:
     confidence: AnswerConfidence | None = None
     advice: Advice | None = None
     escalation: str | None = None  # why a person has to take over
+    pii: tuple[PiiCount, ...] = ()  # personal data on its way to a model, never a value
+    prompt_digest: str | None = None  # keyed: nobody can guess the text from it
+    answer_digest: str | None = None
     event: PolicyEvent | None = None  # a change of a policy, which is no call
+    content_event: ContentEvent | None = None  # a change of content that was kept
     report: OutcomeReport | None = None  # what the host told of an earlier decision
     trace_id: str | None = None  # of the host's trace, where it told one
     audit: AuditEvent | None = None  # what happened to the log or was decided by a person

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 PII_KINDS = (
+    "address",
     "card",
     "date_of_birth",
     "email",
     "iban",
     "ip_address",
+    "name",
+    "national_id",
     "passport",
     "phone",
     "secret",

@@ -1,4 +1,4 @@
-"""An answer that a customer may see: the chain and the policy's guardrails, within one set of limits.
+"""An answer that a customer may see: the chain and the guardrails, within one set of limits.
 
 chain of attempts (each answer through the format checks) -> confidence -> advisor -> confidence
 gate. Everything that is asked for on the way is paid from the chain's one budget.

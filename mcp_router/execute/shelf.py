@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from mcp_router.cache.admission import cacheable, question_of
+from mcp_router.cache.admission import cacheable, instructions_of, keepable, question_of
 from mcp_router.cache.answers import AnswerCache, KeptAnswer, Partition
-from mcp_router.domain.completion import Completion, CompletionRequest, FinishReason
+from mcp_router.domain.completion import Completion, CompletionRequest
 from mcp_router.domain.guardrails import CachePlan, CacheState, CacheUse
 from mcp_router.domain.policy import Policy
 from mcp_router.execute.judge import Judged
@@ -81,7 +81,7 @@ class Shelf:
         if plan is None or self._refusal(judged, question) is not None:
             return
 
-        if completion.finish_reason is not FinishReason.STOP or completion.tool_calls:
+        if keepable(completion) is not None:
             return
 
         answer = KeptAnswer(completion=completion, target=target, decision_id=by)
@@ -118,4 +118,5 @@ def _wall(policy: Policy, rule: str, question: Question) -> Partition:
         policy=policy.label,
         digest=policy.digest,
         rule=rule,
+        instructions=instructions_of(question.request),
     )

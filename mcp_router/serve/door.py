@@ -20,6 +20,7 @@ from mcp_router.errors import (
     UnknownTool,
     public_error,
 )
+from mcp_router.telemetry.tracing import told_context
 from mcp_router.tools.refusals import parse
 from mcp_router.tools.tool import ID_CHARACTERS, MAX_ID, AnyTool, Arguments
 from mcp_router.tools.writing import WriteArguments
@@ -63,6 +64,7 @@ class Door:
             run_id=_named(meta.get(RUN_META)),
             host_call_id=_named(meta.get(CALL_META)),
             idempotency_key=_named(headers.get(KEY_HEADER) if key is None else key),
+            trace=told_context(meta, headers) or self._app.tracer.root(),
         )
 
     async def serve(self, tool: AnyTool, call: Call, raw: JsonValue) -> CallToolResult:

@@ -42,9 +42,14 @@ def complexity(text: str, *, intents: int) -> float:
         0.15 * _share(len(_CLAUSES.findall(text)), 10),
         0.15 * _share(intents - 1, 2),
         0.10 * _share(len(_NUMBERS.findall(text)), 6),
-        0.10 if _CODE.search(text) else 0.0,
+        0.10 if _has_code(text) else 0.0,
     )
     return round(sum(parts), 4)
+
+
+def _has_code(text: str) -> bool:
+    """Return whether code is there; most questions have none of its signs, and are done with."""
+    return any(sign in text for sign in "`<{};=(:") and _CODE.search(text) is not None
 
 
 def _share(count: int, much: int) -> float:

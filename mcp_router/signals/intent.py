@@ -12,7 +12,7 @@ from typing import Self
 
 from mcp_router.domain.policy import PolicyIntent
 from mcp_router.domain.signals import Intent
-from mcp_router.signals.lanes import ONE, Row, row_of, weighted_sum
+from mcp_router.signals.lanes import ONE, Row, fixed, row_of, weighted_sum
 from mcp_router.signals.words import features, passages
 
 NO_INTENT = Intent(name=None, confidence=0.0)
@@ -42,10 +42,13 @@ _UNSAID = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Feature:
-    """What one feature weighs, and how large a part it is of each intent and example phrase."""
+    """What one feature weighs, and how large a part it is of each intent and example phrase.
+
+    `once` is what a text adds to its sums that has the feature once.
+    """
 
     weight: float
-    row: Row
+    once: tuple[int, Row]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,9 @@ class IntentIndex:
             spans=tuple(_spans(intents)),
             unseen=unseen,
             features={
-                feature: _Feature(weight=weight, row=row_of(shares[feature], columns=columns))
+                feature: _Feature(
+                    weight=weight, once=(fixed(weight), row_of(shares[feature], columns=columns))
+                )
                 for feature, weight in weights.items()
             },
         )
@@ -110,7 +115,10 @@ class IntentIndex:
         if not self.names:
             return Matched(intent=NO_INTENT, named=0)
 
-        found = [self._similarities(words) for words in passages(text)]
+        # A sentence that is said twice is one.
+        found = [
+            self._similarities([*words]) for words in dict.fromkeys(map(tuple, passages(text)))
+        ]
         intent = self._named([max(column) for column in zip(*found, strict=True)])
 
         if len(found) == 1:
@@ -132,20 +140,22 @@ class IntentIndex:
 
     def _similarities(self, words: list[str]) -> list[float]:
         """Return from 0 to 1 how similar the words are to each intent."""
-        rows: list[tuple[float, Row]] = []
-        square = _UNSAID * self.unseen * self.unseen
+        rows: list[tuple[int, Row]] = []
+        unseen = self.unseen * self.unseen
+        square = _UNSAID * unseen
 
         for name, count in features(words).items():
             feature = self.features.get(name)
-            weight = self.unseen if feature is None else feature.weight
 
-            if count > 1:
-                weight *= _tf(count)
-
-            square += weight * weight
-
-            if feature is not None:
-                rows.append((weight, feature.row))
+            if feature is None:
+                square += unseen if count == 1 else unseen * _tf(count) ** 2
+            elif count == 1:
+                square += feature.weight * feature.weight
+                rows.append(feature.once)
+            else:
+                weight = feature.weight * _tf(count)
+                square += weight * weight
+                rows.append((fixed(weight), feature.once[1]))
 
         first, last = len(self.names), self.spans[-1][1]
         found = weighted_sum(rows, columns=last)

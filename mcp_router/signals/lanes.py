@@ -47,27 +47,31 @@ def row_of(shares: Sequence[tuple[int, float]], *, columns: int) -> Row:
     return Row(packed=packed, cells=())
 
 
-def weighted_sum(rows: Iterable[tuple[float, Row]], *, columns: int) -> list[int]:
-    """Return for each column the sum of the rows' shares, each times its weight and `ONE`.
+def fixed(weight: float) -> int:
+    """Return a weight as a fixed-point number."""
+    return round(weight * (1 << _WEIGHT_BITS))
 
-    >>> [one / ONE for one in weighted_sum([(3.0, row_of([(1, 0.5)], columns=2))], columns=2)]
+
+def weighted_sum(rows: Iterable[tuple[int, Row]], *, columns: int) -> list[int]:
+    """Return for each column the sum of the rows' shares, each times its fixed weight and `ONE`.
+
+    >>> rows = [(fixed(3.0), row_of([(1, 0.5)], columns=2))]
+    >>> [one / ONE for one in weighted_sum(rows, columns=2)]
     [0.0, 1.5]
     """
     total = 0
     listed: list[tuple[int, tuple[Cell, ...]]] = []
 
     for weight, row in rows:
-        scaled = round(weight * (1 << _WEIGHT_BITS))
-
         if row.packed:
-            total += scaled * row.packed
+            total += weight * row.packed
         else:
-            listed.append((scaled, row.cells))
+            listed.append((weight, row.cells))
 
     sums = list(struct.unpack(f"<{columns}Q", total.to_bytes(columns * _LANE_BYTES, "little")))
 
-    for scaled, cells in listed:
+    for weight, cells in listed:
         for column, share in cells:
-            sums[column] += scaled * share
+            sums[column] += weight * share
 
     return sums

@@ -9,6 +9,7 @@ from mcp_router.errors import InvalidSettings
 from mcp_router.storage.owner import Host, ThisHost
 from mcp_router.storage.postgres.extra import require_extra
 from mcp_router.storage.sqlite.actions import ActionTable
+from mcp_router.storage.sqlite.alerts import AlertTable
 from mcp_router.storage.sqlite.archive import Archive as SqliteArchive
 from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import BUSY_TIMEOUT_MS, Database
@@ -16,11 +17,13 @@ from mcp_router.storage.sqlite.decisions import DecisionTable
 from mcp_router.storage.sqlite.estimates import EstimateTable
 from mcp_router.storage.sqlite.heads import HeadTable
 from mcp_router.storage.sqlite.health import HealthTable
+from mcp_router.storage.sqlite.privacy import PrivacyTable
 from mcp_router.storage.sqlite.stages import StageTable
 
 if TYPE_CHECKING:
     # Their driver is an extra: where it is missing, these names are known to nobody but mypy.
     from mcp_router.storage.postgres.actions import ActionTable as PostgresActions
+    from mcp_router.storage.postgres.alerts import AlertTable as PostgresAlerts
     from mcp_router.storage.postgres.archive import Archive as PostgresArchive
     from mcp_router.storage.postgres.budgets import BudgetTable as PostgresBudgets
     from mcp_router.storage.postgres.database import Database as PostgresDatabase
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from mcp_router.storage.postgres.estimates import EstimateTable as PostgresEstimates
     from mcp_router.storage.postgres.heads import HeadTable as PostgresHeads
     from mcp_router.storage.postgres.health import HealthTable as PostgresHealth
+    from mcp_router.storage.postgres.privacy import PrivacyTable as PostgresPrivacy
     from mcp_router.storage.postgres.stages import StageTable as PostgresStages
 
 SQLITE = "sqlite:///"
@@ -49,6 +53,8 @@ class Store:
     estimates: "EstimateTable | PostgresEstimates"
     health: "HealthTable | PostgresHealth"
     stages: "StageTable | PostgresStages"
+    alerts: "AlertTable | PostgresAlerts"
+    privacy: "PrivacyTable | PostgresPrivacy"
     heads: "HeadTable | PostgresHeads"
     closing: Callable[[], Awaitable[None]]
 
@@ -93,6 +99,8 @@ def open_store(
         estimates=EstimateTable(opened),
         health=HealthTable(opened),
         stages=StageTable(opened),
+        alerts=AlertTable(opened, host),
+        privacy=PrivacyTable(opened),
         heads=HeadTable(opened),
         closing=close,
     )
@@ -118,12 +126,14 @@ def _open_postgres(url: str) -> Store:
     """Return the tables of a PostgreSQL database."""
     require_extra()
     from mcp_router.storage.postgres.actions import ActionTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.alerts import AlertTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.budgets import BudgetTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.database import Database  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.decisions import DecisionTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.estimates import EstimateTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.heads import HeadTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.health import HealthTable  # noqa: PLC0415  # an extra
+    from mcp_router.storage.postgres.privacy import PrivacyTable  # noqa: PLC0415  # an extra
     from mcp_router.storage.postgres.stages import StageTable  # noqa: PLC0415  # an extra
 
     database = Database(url)
@@ -148,6 +158,8 @@ def _open_postgres(url: str) -> Store:
         estimates=EstimateTable(database),
         health=HealthTable(database),
         stages=StageTable(database),
+        alerts=AlertTable(database),
+        privacy=PrivacyTable(database),
         heads=HeadTable(database),
         closing=close,
     )

@@ -20,6 +20,9 @@ def log_to_stderr(level: int) -> None:
     for chatty in ("httpx2", "httpcore2", "mcp", "urllib3", "uvicorn.access", "zenpy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
+    # It says every lost batch several times; what matters of that is said once by ourselves.
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+
 
 def _seal(record: logging.LogRecord) -> bool:
     """Take the traceback off what the SDK reports: it quotes the message that was malformed."""

@@ -3,10 +3,14 @@
 import math
 import threading
 from collections import Counter
+from collections.abc import Iterator
 
 from mcp_router.domain.action import ActionState
 from mcp_router.domain.attempt import Attempt
+from mcp_router.domain.decision import Decision
+from mcp_router.domain.guardrails import CacheState
 from mcp_router.domain.record import Record
+from mcp_router.errors import BudgetExceeded
 
 CALLS = "mcp_router_calls_total"
 ATTEMPTS = "mcp_router_attempts_total"
@@ -15,6 +19,13 @@ LATENCY = "mcp_router_call_latency_seconds"
 UNDECIDED = "mcp_router_actions_undecided"
 RECONCILED = "mcp_router_actions_reconciled_total"
 BREAKER_OPEN = "mcp_router_breaker_open"
+TOKENS = "mcp_router_tokens_total"
+SERVED = "mcp_router_served_total"
+CACHE = "mcp_router_cache_total"
+ESCALATIONS = "mcp_router_escalations_total"
+BUDGET_REFUSALS = "mcp_router_budget_refusals_total"
+ARM_CALLS = "mcp_router_rollout_calls_total"
+SPANS = "mcp_router_traced_calls_total"
 
 HELP = {
     CALLS: ("counter", "Calls by tool and outcome."),
@@ -24,7 +35,17 @@ HELP = {
     UNDECIDED: ("gauge", "Actions that are not decided now, by target and state."),
     RECONCILED: ("counter", "Actions looked at in the background, by target and new state."),
     BREAKER_OPEN: ("gauge", "1 while a target is left alone because it failed, by target."),
+    TOKENS: ("counter", "Tokens as providers bill them, by target and direction."),
+    SERVED: ("counter", "Calls that were served, by the decision's pool and by whom."),
+    CACHE: ("counter", "Completions by what became of the answer cache."),
+    ESCALATIONS: ("counter", "Completions that a person takes over, by the decision's pool."),
+    BUDGET_REFUSALS: ("counter", "Calls that a budget did not cover, by tool."),
+    ARM_CALLS: ("counter", "Calls within a rollout, by policy, arm and outcome."),
+    SPANS: ("counter", "Calls whose spans were sent or lost, by state."),
 }
+
+DONE = frozenset({"ok", "incomplete", "succeeded"})
+"""Outcomes of a call that a target, or a kept answer, has served."""
 
 BUCKETS_S = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, math.inf)
 
@@ -74,10 +95,17 @@ class Metrics:
             self._values[CALLS, (("tool", record.tool), ("outcome", record.outcome))] += 1
             self._latency.setdefault(record.tool, _Latency()).add(record.latency_ms)
 
+            self._values.update(_decided(record))
+
             for attempt in record.attempts:
                 target = ("target", attempt.target)
                 self._values[ATTEMPTS, (target, ("reason", attempt.reason))] += 1
                 self._micro[(target,)] += attempt.cost_microusd
+
+                if attempt.usage is not None:
+                    read, written = attempt.usage.input_tokens, attempt.usage.output_tokens
+                    self._values[TOKENS, (target, ("direction", "input"))] += read
+                    self._values[TOKENS, (target, ("direction", "output"))] += written
 
     def attempted(self, attempt: Attempt) -> None:
         """Count one send that no call made."""
@@ -102,6 +130,11 @@ class Metrics:
         """Show whether a target is left alone now."""
         with self._lock:
             self._breakers[(("target", target),)] = int(is_open)
+
+    def spans(self, state: str, calls: int) -> None:
+        """Count calls whose spans were sent or lost."""
+        with self._lock:
+            self._values[SPANS, (("state", state),)] += calls
 
     def text(self) -> str:
         """Return everything in Prometheus' text format, version 0.0.4."""
@@ -133,6 +166,41 @@ class Metrics:
             ]
 
         return "\n".join(lines) + "\n"
+
+
+def _decided(record: Record) -> Iterator[tuple[str, _Labels]]:
+    """Yield what one call adds 1 to by its decision and by what became of that."""
+    if record.cache is not None:
+        yield CACHE, (("state", record.cache.state),)
+
+    if record.error_code == BudgetExceeded.code:
+        yield BUDGET_REFUSALS, (("tool", record.tool),)
+
+    decision = record.decision
+
+    if decision is None:
+        return
+
+    pool = ("pool", decision.pool)
+
+    if record.escalation is not None:
+        yield ESCALATIONS, (pool,)
+
+    if record.outcome in DONE and record.target is not None:
+        yield SERVED, (pool, ("by", _server(record, decision)))
+
+    if decision.arm is not None:
+        outcome = ("outcome", record.outcome)
+        yield ARM_CALLS, (("policy", decision.policy), ("arm", decision.arm), outcome)
+
+
+def _server(record: Record, decision: Decision) -> str:
+    """Return whether a kept answer, the decision's first candidate or a later one has served."""
+    if record.cache is not None and record.cache.state is CacheState.HIT:
+        return "cache"
+
+    first = decision.candidates[0].target if decision.candidates else None
+    return "first" if record.target == first else "fallback"
 
 
 def _numbers(values: dict[_Labels, int]) -> list[tuple[_Labels, str]]:

@@ -63,7 +63,7 @@ def test_json_lines_hold_every_field_in_canonical_form() -> None:
     assert list(lines(STORED, Format.JSONL)) == [
         '{"record":{"at_ms":1795262400000,"attempts":[{"cost_microusd":1250,'
         '"evidence":"applied","failed_checks":[],"latency_ms":11,"purpose":"answer",'
-        '"reason":"ok","target":"haiku"}],"budgets":[],'
+        '"reason":"ok","started_ms":0,"target":"haiku"}],"budgets":[],'
         '"cost_microusd":1250,"customer_id":"cus-9","decision":{"candidates":[],"facts":[],'
         '"limits":{"attempt_timeout_s":12,'
         '"attempts":4,"budget_microusd":100000,"deadline_s":30,"max_output_tokens":300},'
@@ -73,11 +73,12 @@ def test_json_lines_hold_every_field_in_canonical_form() -> None:
         '"sensitive_topics":[],"sources":[],"tenant":"acme","ticket_spend_microusd":0,'
         '"tool":"route_completion","tools_offered":0,"tools_required":false,"turns":0},'
         '"spend":{"balances":[]},"why":"simple"},"decision_id":"dec_full",'
-        '"latency_ms":12,"outcome":"ok","principal":"copilot","run_id":"run-1",'
+        '"latency_ms":12,"outcome":"ok","pii":[],"principal":"copilot","run_id":"run-1",'
         '"target":"haiku","tenant":"acme","ticket_id":"7","tool":"route_completion",'
         '"transport":"stdio"},"seq":1}\n',
         '{"record":{"at_ms":1795262400000,"attempts":[],"budgets":[],"cost_microusd":0,'
-        '"decision_id":"dec_bare","latency_ms":12,"outcome":"cancelled","principal":"copilot",'
+        '"decision_id":"dec_bare","latency_ms":12,"outcome":"cancelled","pii":[],'
+        '"principal":"copilot",'
         '"tenant":"acme","tool":"lookup_ticket","transport":"stdio"},"seq":2}\n',
     ]
 

@@ -89,6 +89,20 @@ async def test_a_record_holds_what_the_walk_has_learned(bench: Bench) -> None:
     assert record.outcome == "succeeded"
 
 
+async def test_an_attempt_tells_when_it_began_within_its_call(bench: Bench) -> None:
+    attempt = Attempt(target="a", evidence=Evidence.APPLIED, reason=Reason.OK, latency_ms=40)
+
+    async with bench.log.record(CALL) as draft:
+        bench.clock.advance(0.050)
+        draft.attempted(attempt)
+        bench.clock.advance(0.100)
+        draft.attempted(attempt)
+
+    (record,) = bench.store.records
+    assert [one.started_ms for one in record.attempts] == [10, 110]
+    assert record.latency_ms == 150
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [(NoTarget("none"), "no_target"), (ValueError("secret"), "internal_error")],
@@ -266,4 +280,4 @@ async def test_a_decision_is_found_by_its_own_tenant_alone(bench: Bench) -> None
 
 
 def test_a_draft_starts_with_nothing_but_its_call() -> None:
-    assert Draft(CALL).record(latency_ms=0) == ended("ok")
+    assert Draft(CALL, lambda: 43).record() == ended("ok", latency_ms=43)

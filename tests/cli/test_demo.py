@@ -103,7 +103,7 @@ def test_the_story_is_the_same_every_time(played: Played) -> None:
                 "identity_verification",
                 "quality",
                 "gpt-5.1",
-                0.001243,
+                0.001339,  # its own rating, which the rule asks for, included
                 "A wrong answer here can hand an account to a thief or lock its owner out.",
             ),
         ],

@@ -13,6 +13,7 @@ from tests.end_to_end.harness import Place
 PASSWORD = "I forgot my password"
 REFUND = "you refused my refund and I don't agree"
 MOVED = "I moved house"
+RETURNS = "how many days do I have to return something"
 FAILED = {
     "questions": 1,
     "answered": 0,
@@ -323,7 +324,7 @@ def test_a_signal_shows_the_table_so_far(
         child.stdin.flush()
         wait_for(lambda: recorded(place) == 2)
         sandbox.openai.faults.add(answered)
-        child.stdin.write(f"{PASSWORD}\n")
+        child.stdin.write(f"{RETURNS}\n")  # not one of those whose answer is kept by now
         child.stdin.flush()
         wait_for(lambda: sandbox.openai.received.count(method="POST") == asked + 3)
         child.send_signal(number)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcp_router.alerts.store import AlertStore
 from mcp_router.audit.heads import HeadStore
 from mcp_router.audit.log import RecordStore
 from mcp_router.budget.budgets import BudgetStore
@@ -14,8 +15,10 @@ from mcp_router.domain.action import (
 from mcp_router.health.store import HealthStore
 from mcp_router.learning.estimates import EstimateStore
 from mcp_router.ledger.ledger import ActionStore
+from mcp_router.privacy.store import PrivacyStore
 from mcp_router.rollout.store import StageStore
 from mcp_router.storage.sqlite.actions import ActionTable
+from mcp_router.storage.sqlite.alerts import AlertTable
 from mcp_router.storage.sqlite.budgets import BudgetTable
 from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import DecisionTable
@@ -23,13 +26,16 @@ from mcp_router.storage.sqlite.estimates import EstimateTable
 from mcp_router.storage.sqlite.heads import HeadTable
 from mcp_router.storage.sqlite.health import HealthTable
 from mcp_router.storage.sqlite.inline import InlineDatabase
+from mcp_router.storage.sqlite.privacy import PrivacyTable
 from mcp_router.storage.sqlite.stages import StageTable
 from mcp_router.storage.store import open_store
+from mcp_router.testing.alerts import MemoryAlerts
 from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.estimates import MemoryEstimates
 from mcp_router.testing.heads import MemoryHeads
 from mcp_router.testing.health import MemoryHealth
+from mcp_router.testing.privacy import MemoryPrivacy
 from mcp_router.testing.stages import MemoryStages
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
 from tests.storage.hosts import ManualHost
@@ -47,6 +53,8 @@ class Opened:
     estimates: EstimateStore
     health: HealthStore
     stages: StageStore
+    alerts: AlertStore
+    privacy: PrivacyStore
     heads: HeadStore
     advance: Callable[[float], None]
 
@@ -62,6 +70,8 @@ async def memory(folder: Path) -> AsyncIterator[Opened]:
         estimates=MemoryEstimates(),
         health=MemoryHealth(),
         stages=MemoryStages(records),
+        alerts=MemoryAlerts(clock, records),
+        privacy=MemoryPrivacy(records),
         heads=MemoryHeads(records),
         advance=clock.advance,
     )
@@ -90,6 +100,8 @@ def _tables(database: Database) -> Opened:
         estimates=EstimateTable(database),
         health=HealthTable(database),
         stages=StageTable(database),
+        alerts=AlertTable(database, host),
+        privacy=PrivacyTable(database),
         heads=HeadTable(database),
         advance=host.advance,
     )
@@ -108,6 +120,8 @@ async def postgres(folder: Path) -> AsyncIterator[Opened]:
         estimates=store.estimates,
         health=store.health,
         stages=store.stages,
+        alerts=store.alerts,
+        privacy=store.privacy,
         heads=store.heads,
         advance=clock.advance,
     )

@@ -21,6 +21,7 @@ from mcp_router.domain.effect import Effect
 from mcp_router.errors import RouterError, SendFailed
 from mcp_router.sandbox.faults import FaultKind
 from mcp_router.settings import ProviderKind, parse_settings
+from mcp_router.telemetry import names
 from mcp_router.telemetry.metrics import BUCKETS_S, HELP
 from mcp_router.tools.registry import REGISTRY
 from mcp_router.tools.tool import AnyTool
@@ -176,6 +177,13 @@ def metrics() -> str:
     )
 
 
+def span_names() -> str:
+    """Return the attributes of spans."""
+    constants = {value for name, value in vars(names).items() if name.isupper()}
+    listed = sorted(constants - {names.SCHEMA_URL, names.TARGET_SKIPPED})
+    return "".join(f"- `{one}`\n" for one in listed)
+
+
 def columns() -> str:
     """Return the columns of the CSV export, in order."""
     return "".join(f"{place}. `{name}`\n" for place, name in enumerate(COLUMNS, start=1))
@@ -203,6 +211,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "metrics": metrics,
     "policy-fields": policy_fields,
     "export-columns": columns,
+    "span-names": span_names,
     "fault-kinds": faults,
     "provider-addresses": addresses,
 }

@@ -7,11 +7,13 @@ from dataclasses import fields
 import click
 import pytest
 
+from mcp_router.alerts_settings import SinkKind
 from mcp_router.audit.export import COLUMNS
 from mcp_router.cli.main import main
 from mcp_router.desks.salesforce_package import ACTION_OBJECT, FIELDS
 from mcp_router.desks.salesforce_records import TIER_FIELD
 from mcp_router.domain.action import ActionState, Outcome, Strategy
+from mcp_router.domain.alert import AlertKind
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.guardrails import ConfidenceSource
 from mcp_router.domain.learning import LearningMode
@@ -90,6 +92,8 @@ providers: {one: {zzzz: 1}}
 models: {one: {zzzz: 1, price: {zzzz: 1}}}
 tokens: [{zzzz: 1}]
 ledger: {zzzz: 1}
+telemetry: {zzzz: 1}
+alerts: {zzzz: 1, sinks: {one: {zzzz: 1}}}
 desks: {one: {kind: zendesk, zzzz: 1}, two: {kind: salesforce, zzzz: 1}}
 """
 
@@ -101,6 +105,8 @@ def test_every_setting_is_told() -> None:
     known = known_keys(refused.value.message)
     assert {"storage", "api_key", "output", "sha256", "subdomain", "instance_url"} <= known
     assert {"lease_s", "reconcile_every_s", "retention_days"} <= known
+    assert {"otlp_endpoint", "headers", "service_name", "sample_ratio"} <= known
+    assert {"sinks", "digest_hour", "allow_private", "secrets"} <= known
     assert known - named("configuration.md") == set()
     assert set(ProviderKind) | set(Scope) | {"MCP_ROUTER_CONFIG"} <= named("configuration.md")
 
@@ -144,6 +150,16 @@ def test_every_fault_kind_and_credential_is_told() -> None:
     secrets = {value for name, value in vars(credentials).items() if name.isupper()}
 
     assert (set(FaultKind) | secrets) - named("sandbox.md") == set()
+
+
+def test_every_event_and_fact_of_an_alert_is_told() -> None:
+    facts = re.compile(r'^ +\("([a-z_]+)", ', re.MULTILINE)
+    rooms = [one for one in modules() if one.room == "alerts" and "facts_of" in one.text]
+    wanted = {name for one in rooms for name in facts.findall(one.text)}
+
+    assert {"answered_by", "limit_microusd", "usual", "unknown_actions"} <= wanted
+    assert (wanted | set(AlertKind)) - named("alerts.md") == set()
+    assert set(SinkKind) - named("configuration.md") == set()
 
 
 def test_every_metric_is_told() -> None:

@@ -21,7 +21,10 @@ from tests.source_tree import CHECKOUT
 SCHEMA = json.loads(policy_schema())
 _README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 _VARIABLES = re.findall(r"\$\{(\w+)\}", text("configuration.md") + _README)
-ENVIRON = dict.fromkeys(_VARIABLES, "a-secret")
+ENVIRON = {
+    **dict.fromkeys(_VARIABLES, "a-secret"),
+    "ALERTS_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+}
 
 
 def of(page: str) -> list[Block]:

@@ -108,8 +108,10 @@ async def test_every_call_leaves_one_record(sandbox: Sandbox, tmp_path: Path) ->
         await one.call("reply_to_ticket", {"ticket_id": 105, "body": "a", "dry_run": True})
         exported = [json.loads(line) for line in export(one.storage).splitlines()]
 
-    assert [line["seq"] for line in exported] == [1, 2, 3, 4]
-    assert [line["record"]["outcome"] for line in exported] == ["ok", "error", "error", "dry_run"]
+    first, *calls = exported
+    assert first["record"]["event"]["change"] == "released"
+    assert [line["seq"] for line in exported] == [1, 2, 3, 4, 5]
+    assert [line["record"]["outcome"] for line in calls] == ["ok", "error", "error", "dry_run"]
     assert all(set(line) == {"record", "seq"} for line in exported)
     assert all(None not in line["record"].values() for line in exported)
 

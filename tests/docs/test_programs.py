@@ -11,7 +11,11 @@ from pathlib import Path
 import anyio
 import pytest
 
+from mcp_router.alerts.standard_webhooks import key_of
+from mcp_router.alerts.webhook import body_of, headers_of
 from mcp_router.app import open_app
+from mcp_router.clock import SystemClock
+from mcp_router.domain.alert import Alert, AlertKind
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.serve.http import asgi
 from mcp_router.settings import parse_settings
@@ -41,6 +45,7 @@ def test_every_program_is_run_here_or_says_what_it_needs() -> None:
     assert sorted(first_lines.values()) == [
         "# needs: openai-agents",
         "# run: a sandbox over HTTP",
+        "# run: checks a webhook",
         "# run: over stdio",
         "from mcp_router.sandbox.faults import Fault, FaultKind",
         "import hashlib",
@@ -88,6 +93,24 @@ def test_the_sandbox_is_a_context_manager() -> None:
 
     assert str(names["router_yaml"]).startswith("storage: sqlite:///router.db\n")
     assert names["updates"] == 0
+
+
+def test_the_check_of_a_webhook_takes_ours_and_no_other() -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    names: dict[str, object] = {}
+    exec(compile(program("alerts.md", "# run: checks").code, "alerts.md", "exec"), names)
+    check = names["is_genuine"]
+    assert callable(check)
+    now_s = SystemClock().now_ms() // 1000
+    alert = Alert(alert_id="alr_1", kind=AlertKind.ERROR_BURST, key="k", at_ms=0)
+    body = body_of(alert)
+    old_key = key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx")
+
+    for at_s, expected in ((now_s, True), (now_s - 400, False)):
+        headers = dict(headers_of(alert, body, keys=(old_key, key_of(secret)), now_s=at_s))
+        assert check(headers, body, secret) is expected
+        assert check(headers, body + b" ", secret) is False
+        assert check(headers | {"webhook-id": "alr_2"}, body, secret) is False
 
 
 def test_a_token_and_its_digest_are_printed() -> None:

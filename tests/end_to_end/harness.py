@@ -70,6 +70,7 @@ def settle(
     desks: Mapping[str, str] | None = None,
     tokens: tuple[Mapping[str, JsonValue], ...] = (),
     ledger: Mapping[str, float] | None = None,
+    telemetry: Mapping[str, JsonValue] | None = None,
 ) -> Place:
     """Write a router.yaml.
 
@@ -79,6 +80,7 @@ def settle(
     document = yaml.safe_load(sandbox.router_yaml())
     document["tokens"] = [dict(token) for token in tokens]
     document["ledger"] = dict(ledger or {})
+    document["telemetry"] = dict(telemetry or {})
 
     for name, base_url in (desks or {}).items():
         document["desks"][name] = {**document["desks"]["zendesk"], "base_url": base_url}

@@ -52,27 +52,38 @@ async def tried(client: Client, decision_id: object) -> dict[str, object]:
     return await call(client, "explain_decision", {"decision_id": str(decision_id)})
 
 
+@pytest.mark.parametrize(("fault", "expected"), FAULTS.values(), ids=FAULTS)
 async def test_another_model_answers_whatever_happens_to_the_first(
-    sandbox: Sandbox, tmp_path: Path
+    fault: Fault, expected: tuple[str, str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
     place = settle(tmp_path, sandbox, impatient=True)
-    seen: dict[str, tuple[str, str]] = {}
 
     async with connected(place) as client:
-        for name, (fault, _) in FAULTS.items():
-            sandbox.openai.faults.add(fault)
-            answer = await call(client, "route_completion", {"input": unique("Good morning")})
-            first, second = attempts_of(answer)
-            assert first[0] == NANO
-            assert second == (FLASH, "applied", "ok")
-            assert answer["model"] == FLASH
-            seen[name] = first[1:]
+        sandbox.openai.faults.add(fault)
+        answer = await call(client, "route_completion", {"input": unique("Good morning")})
 
-    assert seen == {name: expected for name, (_, expected) in FAULTS.items()}
+    tried = [(NANO, *expected), (FLASH, "applied", "ok")]
+    assert (attempts_of(answer), answer["model"]) == (tried, FLASH)
     assert [
         [(one.target, one.evidence.value, one.reason.value) for one in record.attempts]
         for record in place.records()
-    ] == [[(NANO, *expected), (FLASH, "applied", "ok")] for _, expected in FAULTS.values()]
+    ] == [tried]
+
+
+async def test_a_model_that_keeps_failing_is_left_alone_until_a_probe_succeeds(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    place = settle(tmp_path, sandbox, impatient=True)
+    question = unique("Good morning")
+
+    async with connected(place) as client:
+        sandbox.openai.faults.add(Fault(kind=FaultKind.STATUS, status=503, times=5))
+        answers = [await call(client, "route_completion", {"input": question}) for _ in range(8)]
+
+    assert [attempts_of(one)[0][0] for one in answers] == [NANO] * 5 + [FLASH] * 3
+    decision = place.records()[-1].decision
+    assert decision is not None
+    assert [one.target for one in decision.rejections] == [NANO]
 
 
 async def test_a_target_that_failed_in_passing_is_asked_again(

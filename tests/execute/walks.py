@@ -25,6 +25,8 @@ from mcp_router.health.board import HealthBoard
 from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import Ledger
 from mcp_router.lookups import Lookups
+from mcp_router.privacy.keeper import Privacy
+from mcp_router.privacy_settings import PrivacySettings
 from mcp_router.providers.tokens import TokenScale
 from mcp_router.rollout.stages import Stages
 from mcp_router.router import Router
@@ -33,6 +35,7 @@ from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.desks import ScriptedDesk
 from mcp_router.testing.estimates import MemoryEstimates
 from mcp_router.testing.health import MemoryHealth
+from mcp_router.testing.privacy import MemoryPrivacy
 from mcp_router.testing.providers import ScriptedProvider
 from mcp_router.testing.stages import MemoryStages
 from mcp_router.testing.stores import MemoryActions, MemoryRecords
@@ -100,6 +103,7 @@ class House:
     only: Policy | None = None  # instead of one that sends every completion to all the models
     gate: Gate | None = None
     draw: float = 0.5
+    private: PrivacySettings = field(default_factory=PrivacySettings)
     clock: ManualClock = field(default_factory=ManualClock)
     make_store: Callable[[Clock], MemoryActions] = MemoryActions
     kept: MemoryRecords = field(default_factory=MemoryRecords)
@@ -134,7 +138,9 @@ class House:
             scale=self.scale,
             draw=lambda: self.draw,
         )
-        self.log = DecisionLog(self.kept, self.clock)
+        self.sealed = MemoryPrivacy(self.kept)
+        self.privacy = Privacy(self.sealed, self.clock, self._draw, settings=self.private)
+        self.log = DecisionLog(self.kept, self.clock, scrub=self.privacy.scrub)
         self.ledger = Ledger(self.store, self.clock)
         self.lookups = Lookups(
             judge=self.judge, targets=targets, log=self.log, clock=self.clock, jitter=lambda: 1.0
@@ -150,6 +156,7 @@ class House:
             shelf=Shelf(AnswerCache(self.clock)),
             scale=self.scale,
             gate=self.gate or self.health,
+            privacy=self.privacy,
         )
         self.actions = Actions(
             judge=self.judge,

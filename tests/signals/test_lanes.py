@@ -5,7 +5,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_router.signals.lanes import ONE, row_of, weighted_sum
+from mcp_router.signals.lanes import ONE, fixed, row_of, weighted_sum
 
 COLUMNS = 40
 SHARES = st.dictionaries(st.integers(0, COLUMNS - 1), st.floats(0.0, 1.0), max_size=COLUMNS)
@@ -26,7 +26,7 @@ def test_nothing_adds_up_to_zeros() -> None:
 @settings(deadline=None)  # other work on the machine must not fail it
 @given(st.lists(st.tuples(st.floats(0.0, 20.0), SHARES), max_size=30))
 def test_sums_are_those_of_plain_numbers(rows: list[tuple[float, dict[int, float]]]) -> None:
-    packed = [(weight, row_of(sorted(shares.items()), columns=COLUMNS)) for weight, shares in rows]
+    packed = [(fixed(w), row_of(sorted(shares.items()), columns=COLUMNS)) for w, shares in rows]
     plain = [math.fsum(w * shares.get(at, 0.0) for w, shares in rows) for at in range(COLUMNS)]
 
     found = [one / ONE for one in weighted_sum(packed, columns=COLUMNS)]

@@ -27,6 +27,8 @@ MIGRATIONS = [
     "m006_estimates",
     "m007_health",
     "m008_stages",
+    "m009_alerts",
+    "m010_privacy",
     "m011_chain",
 ]
 FORMER_COLUMNS = (

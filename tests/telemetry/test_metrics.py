@@ -5,15 +5,28 @@ from dataclasses import replace
 
 from mcp_router.domain.action import ActionState
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
+from mcp_router.domain.completion import Usage
+from mcp_router.domain.decision import Candidate, Decision
+from mcp_router.domain.guardrails import CacheState, CacheUse
+from mcp_router.domain.rollout import Arm
+from mcp_router.domain.signals import Signals
 from mcp_router.telemetry.metrics import (
+    ARM_CALLS,
     ATTEMPTS,
     BREAKER_OPEN,
     BUCKETS_S,
+    BUDGET_REFUSALS,
+    CACHE,
     CALLS,
+    ESCALATIONS,
     RECONCILED,
+    SERVED,
+    SPANS,
+    TOKENS,
     UNDECIDED,
     Metrics,
 )
+from tests.decide.examples import LIMITS
 from tests.storage.rows import record
 
 
@@ -47,6 +60,23 @@ def test_nothing_counted_is_headings_alone() -> None:
         "# HELP mcp_router_breaker_open 1 while a target is left alone because it failed, by "
         "target.\n"
         "# TYPE mcp_router_breaker_open gauge\n"
+        "# HELP mcp_router_tokens_total Tokens as providers bill them, by target and direction.\n"
+        "# TYPE mcp_router_tokens_total counter\n"
+        "# HELP mcp_router_served_total Calls that were served, by the decision's pool and by whom."
+        "\n"
+        "# TYPE mcp_router_served_total counter\n"
+        "# HELP mcp_router_cache_total Completions by what became of the answer cache.\n"
+        "# TYPE mcp_router_cache_total counter\n"
+        "# HELP mcp_router_escalations_total Completions that a person takes over, by the "
+        "decision's pool.\n"
+        "# TYPE mcp_router_escalations_total counter\n"
+        "# HELP mcp_router_budget_refusals_total Calls that a budget did not cover, by tool.\n"
+        "# TYPE mcp_router_budget_refusals_total counter\n"
+        "# HELP mcp_router_rollout_calls_total Calls within a rollout, by policy, arm and outcome."
+        "\n"
+        "# TYPE mcp_router_rollout_calls_total counter\n"
+        "# HELP mcp_router_traced_calls_total Calls whose spans were sent or lost, by state.\n"
+        "# TYPE mcp_router_traced_calls_total counter\n"
     )
 
 
@@ -182,3 +212,96 @@ def test_a_breaker_shows_until_it_closes_and_as_closed_from_then_on() -> None:
 
     metrics.breaker("haiku", is_open=False)
     assert f'{BREAKER_OPEN}{{target="haiku"}} 0\n' in metrics.text()
+
+
+def candidate(target: str) -> Candidate:
+    return Candidate(
+        target=target,
+        pool="cost",
+        provider="p",
+        family="f",
+        score=1.0,
+        factors=(),
+        estimated_microusd=1,
+    )
+
+
+DECISION = Decision(
+    policy="support@2",
+    policy_digest="d",
+    rule="rest",
+    why="Everything else.",
+    pool="cost",
+    signals=Signals(tool="route_completion", tenant="acme"),
+    candidates=(candidate("nano"), candidate("flash")),
+    rejections=(),
+    limits=LIMITS,
+)
+DECIDED = replace(record(tool="route_completion"), decision=DECISION)
+
+
+def test_tokens_are_counted_by_target_and_direction() -> None:
+    metrics = Metrics()
+    used = replace(attempt("nano", Reason.OK), usage=Usage(input_tokens=30, output_tokens=4))
+    metrics.observe(replace(DECIDED, attempts=(used, used, attempt("flash", Reason.TIMEOUT))))
+
+    assert values(metrics, TOKENS) == [
+        'mcp_router_tokens_total{target="nano",direction="input"} 60',
+        'mcp_router_tokens_total{target="nano",direction="output"} 8',
+    ]
+
+
+def test_a_served_call_is_counted_by_whether_the_first_choice_has_served_it() -> None:
+    metrics = Metrics()
+    hit = CacheUse(state=CacheState.HIT, reason="asked before")
+    miss = CacheUse(state=CacheState.MISS, reason="nothing alike")
+    metrics.observe(replace(DECIDED, target="nano", cache=miss))
+    metrics.observe(replace(DECIDED, target="flash", cache=miss))
+    metrics.observe(replace(DECIDED, target="nano", cache=hit))
+    metrics.observe(replace(DECIDED, outcome="error", error_code="targets_exhausted"))
+    metrics.observe(replace(DECIDED, outcome="escalated", escalation="not sure enough"))
+
+    assert values(metrics, SERVED) == [
+        'mcp_router_served_total{pool="cost",by="cache"} 1',
+        'mcp_router_served_total{pool="cost",by="fallback"} 1',
+        'mcp_router_served_total{pool="cost",by="first"} 1',
+    ]
+    assert values(metrics, CACHE) == [
+        'mcp_router_cache_total{state="hit"} 1',
+        'mcp_router_cache_total{state="miss"} 2',
+    ]
+    assert values(metrics, ESCALATIONS) == ['mcp_router_escalations_total{pool="cost"} 1']
+
+
+def test_a_call_that_no_budget_covers_is_counted() -> None:
+    metrics = Metrics()
+    metrics.observe(replace(DECIDED, outcome="error", error_code="budget_exceeded"))
+    metrics.observe(replace(DECIDED, outcome="error", error_code="no_target"))
+
+    assert values(metrics, BUDGET_REFUSALS) == [
+        'mcp_router_budget_refusals_total{tool="route_completion"} 1'
+    ]
+
+
+def test_both_arms_of_a_rollout_are_counted_and_nothing_else() -> None:
+    metrics = Metrics()
+
+    for arm in (Arm.STABLE, Arm.CANDIDATE, None):
+        metrics.observe(replace(DECIDED, decision=replace(DECISION, arm=arm)))
+
+    head = 'mcp_router_rollout_calls_total{policy="support@2",arm='
+    assert values(metrics, ARM_CALLS) == [
+        f'{head}"candidate",outcome="ok"}} 1',
+        f'{head}"stable",outcome="ok"}} 1',
+    ]
+
+
+def test_calls_whose_spans_are_lost_are_counted() -> None:
+    metrics = Metrics()
+    metrics.spans("sent", 3)
+    metrics.spans("lost", 2)
+
+    assert values(metrics, SPANS) == [
+        'mcp_router_traced_calls_total{state="lost"} 2',
+        'mcp_router_traced_calls_total{state="sent"} 3',
+    ]

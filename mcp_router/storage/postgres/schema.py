@@ -12,9 +12,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from mcp_router.errors import StorageUnavailable
+from mcp_router.storage.postgres.schema_alerts import ALERTS
 from mcp_router.storage.postgres.schema_budgets import BUDGETS, ESTIMATES
 from mcp_router.storage.postgres.schema_chain import CHAIN
 from mcp_router.storage.postgres.schema_health import HEALTH
+from mcp_router.storage.postgres.schema_privacy import PRIVACY
 from mcp_router.storage.postgres.schema_stages import STAGES
 
 Connection: TypeAlias = AsyncConnection[DictRow]
@@ -272,6 +274,8 @@ MIGRATIONS = (
     Migration(number=4, name="estimates", sql=ESTIMATES),
     Migration(number=5, name="health", sql=HEALTH),
     Migration(number=6, name="stages", sql=STAGES),
+    Migration(number=7, name="alerts", sql=ALERTS),
+    Migration(number=8, name="privacy", sql=PRIVACY),
     Migration(number=9, name="chain", sql=CHAIN),
 )
 

@@ -4,9 +4,11 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
+from mcp_router.storage.sqlite.schema_alerts import ALERTS
 from mcp_router.storage.sqlite.schema_budgets import BUDGETS, ESTIMATES
 from mcp_router.storage.sqlite.schema_chain import CHAIN, COLUMNS, link_rows
 from mcp_router.storage.sqlite.schema_health import HEALTH
+from mcp_router.storage.sqlite.schema_privacy import PRIVACY
 from mcp_router.storage.sqlite.schema_stages import STAGES
 
 migrations = Migrations("mcp-router")
@@ -193,6 +195,20 @@ def m007_health(db: Database) -> None:
 def m008_stages(db: Database) -> None:
     """Create how policies stand, which versions were used, and what arms have come to."""
     for statement in STAGES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def m009_alerts(db: Database) -> None:
+    """Create what is to be told, which all processes share."""
+    for statement in ALERTS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def m010_privacy(db: Database) -> None:
+    """Create keys of subjects, sealed content and sealed vaults."""
+    for statement in PRIVACY:
         db.conn.execute(statement)
 
 

@@ -1,0 +1,70 @@
+"""Signatures of webhooks as standardwebhooks.com has them: anybody's library can check them."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+PREFIX = "whsec_"
+VERSION = "v1"
+TOLERANCE_S = 5 * 60
+"""How far a receiver's clock and ours may be apart; an older request may be a replay."""
+
+
+def key_of(secret: str) -> bytes:
+    """Return the key of a `whsec_` secret, which is in base64 with or without its padding.
+
+    Raises:
+        ValueError: it is no such secret.
+    """
+    text = secret.removeprefix(PREFIX)
+
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except binascii.Error:
+        raise ValueError("not a whsec_ secret") from None
+
+    if not key or text == secret:
+        raise ValueError("not a whsec_ secret")
+
+    return key
+
+
+def sign(keys: Iterable[bytes], *, message_id: str, timestamp_s: int, body: bytes) -> str:
+    """Return `webhook-signature`: one signature a key, so that a receiver may change its key.
+
+    >>> key = key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    >>> sign([key], message_id="msg_1", timestamp_s=1614265330, body=b"{}")
+    'v1,ZztYR0IIDCBCUcYzh8ZE+qsQWpIgtHU7R1hpe8htaD4='
+    """
+    return " ".join(f"{VERSION},{_signature(key, message_id, timestamp_s, body)}" for key in keys)
+
+
+def verify(
+    keys: Iterable[bytes],
+    *,
+    message_id: str,
+    timestamp: str,
+    signatures: str,
+    body: bytes,
+    now_s: int,
+) -> bool:
+    """Return whether one of the signatures is of one of the keys, and not too old.
+
+    The texts are those of the headers `webhook-id`, `-timestamp` and `-signature`.
+    """
+    if not timestamp.isdecimal() or abs(now_s - int(timestamp)) > TOLERANCE_S:
+        return False
+
+    given = [one.partition(",")[2] for one in signatures.split(" ") if one.startswith("v1,")]
+    wanted = [_signature(key, message_id, int(timestamp), body) for key in keys]
+    return any(
+        hmac.compare_digest(one.encode(), other.encode()) for one in given for other in wanted
+    )
+
+
+def _signature(key: bytes, message_id: str, timestamp_s: int, body: bytes) -> str:
+    """Return the HMAC of the three parts in base64."""
+    content = f"{message_id}.{timestamp_s}.".encode() + body
+    return base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode("ascii")

@@ -1,0 +1,110 @@
+"""mcp-router audit erase, content: what is kept of a customer, to be forgotten or to be read."""
+
+import getpass
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+import click
+
+from mcp_router.canonical import plain
+from mcp_router.cli.common import config_option, json_option, open_source
+from mcp_router.clock import SystemClock
+from mcp_router.domain.caller import LOCAL_TENANT
+from mcp_router.errors import InvalidArguments
+from mcp_router.privacy.keeper import Privacy
+from mcp_router.privacy.talk import subject_of
+from mcp_router.settings import Settings
+from mcp_router.storage.store import open_store
+
+T = TypeVar("T")
+
+tenant_option = click.option(
+    "--tenant", default=LOCAL_TENANT, show_default=True, help="Whose content it is."
+)
+
+
+@click.command("erase")
+@click.option(
+    "--subject",
+    required=True,
+    help="A customer_id of your calls, or ticket:ID, run:ID or decision:ID where they named none.",
+)
+@tenant_option
+@click.option("--who", help="Who erases; default: the user of this machine.")
+@click.option("--why", default="asked for by the subject", show_default=True, help="For the log.")
+@json_option
+@config_option
+def audit_erase(
+    subject: str, tenant: str, who: str | None, why: str, as_json: bool, config: Path | None
+) -> None:
+    """Forget the key of all content of one subject; the decision log stays as it is.
+
+    Kept prompts and answers, and the values behind placeholders, cannot be opened by anybody any
+    more, in no backup either that is restored without its keys. The log gets a record of it.
+    """
+    name, by = subject_of(subject), who or _user()
+
+    with open_source(config) as source:
+        erased = _run(source.settings, lambda privacy: privacy.erase(tenant, name, who=by, why=why))
+
+    if as_json:
+        click.echo(json.dumps(plain(erased)))
+        return
+
+    if not erased.keys:
+        click.echo("nothing was kept of that subject; the request is in the decision log")
+        return
+
+    click.echo(f"erased: {erased.contents} texts, {erased.vaults} conversations' placeholders")
+
+
+@click.command("content")
+@click.argument("decision_id")
+@tenant_option
+@config_option
+def audit_content(decision_id: str, tenant: str, config: Path | None) -> None:
+    """Print what is kept of a call's prompt and answer, a line of JSON each."""
+    with open_source(config) as source:
+        kept = _run(source.settings, lambda privacy: privacy.read(tenant, decision_id))
+
+    for kind, text in kept:
+        click.echo(json.dumps({"kind": kind.value, "content": json.loads(text)}))
+
+    if not kept:
+        click.echo("nothing is kept of that call", err=True)
+
+
+def _user() -> str:
+    """Return the user of this machine."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        raise InvalidArguments(
+            "This machine does not say who you are.", next_step="Name yourself with --who."
+        ) from None
+
+
+def _run(settings: Settings, work: Callable[[Privacy], Awaitable[T]]) -> T:
+    """Return what `work` comes to on the store; a server may be running on it."""
+
+    async def on_store() -> T:
+        store = open_store(settings.storage)
+        privacy = Privacy(
+            store.privacy,
+            SystemClock(),
+            os.urandom,
+            settings=settings.privacy,
+            transport="cli",
+        )
+
+        try:
+            await privacy.begin()
+            return await work(privacy)
+        finally:
+            await store.aclose()
+
+    return anyio.run(on_store)

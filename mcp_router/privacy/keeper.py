@@ -1,0 +1,355 @@
+"""Keeps what a conversation has hidden and, if asked to, what was said in it; erases it again.
+
+Whatever is kept is sealed with the key of one subject. Forgetting that key is what erases: the
+decision log holds keyed digests only and stays as it is.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mcp_router.clock import Clock
+from mcp_router.domain.completion import Completion, CompletionRequest
+from mcp_router.domain.ids import Entropy, make_id
+from mcp_router.domain.privacy import (
+    NOTHING_KNOWN,
+    ContentChange,
+    ContentEvent,
+    ContentKind,
+    Erased,
+    KeptContent,
+    KeptVault,
+)
+from mcp_router.domain.record import Record
+from mcp_router.errors import ContentKeyMissing, ContentKeyWrong, StorageUnavailable
+from mcp_router.privacy.keys import (
+    KEY_BYTES,
+    Digester,
+    SubjectKey,
+    derived,
+    new_subject_key,
+    seal,
+    unseal,
+    unwrapped,
+)
+from mcp_router.privacy.placeholders import NO_PLACEHOLDERS, Placeholders
+from mcp_router.privacy.scrub import cleaned, scrubbed
+from mcp_router.privacy.store import PrivacyStore
+from mcp_router.privacy.talk import Talk
+from mcp_router.privacy.vault import read_vault, write_vault
+from mcp_router.privacy.veil import Veil, content_of, content_of_answer
+from mcp_router.privacy_settings import PrivacySettings, key_bytes
+from mcp_router.signals.detector import BuiltinDetector, Detector, Detectors
+from mcp_router.signals.pii_fields import FieldDetector
+
+_logger = logging.getLogger(__name__)
+
+TOOL = "privacy"
+_DIGEST = "digest"  # names in the table of keys that are no subject's digest
+_MASTER = "master"
+_WORDS = BuiltinDetector()
+"""For the words of a record: there are many, and a model would take too long for each."""
+
+_PAUSE_S = 5.0
+"""How long a store that is away is not asked for a digest key or a vault again."""
+
+
+class Privacy:
+    """Opens a veil for every call, and keeps and erases content."""
+
+    def __init__(
+        self,
+        store: PrivacyStore,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        settings: PrivacySettings | None = None,
+        detectors: Iterable[Detector] = (BuiltinDetector(),),
+        transport: str = "server",
+    ) -> None:
+        """Find personal data with `detectors`; `transport` is where its events come from.
+
+        Raises:
+            ContentKeyMissing: content is to be kept without a master key.
+        """
+        self._store = store
+        self._clock = clock
+        self._entropy = entropy
+        self._settings = settings or PrivacySettings()
+        self._detectors = tuple(detectors)
+        self._transport = transport
+        key = self._settings.key
+        self._master = None if key is None else key_bytes(key.reveal())
+        self._digesters: dict[str, Digester] = {}
+        self._passing = Digester(entropy(KEY_BYTES))
+        self._away_until_s = 0.0
+
+        if self._settings.content and self._master is None:
+            raise ContentKeyMissing("privacy: content is on, and there is no master key.")
+
+    async def begin(self) -> None:
+        """Make sure that the store was never used with another master key.
+
+        Raises:
+            ContentKeyWrong: it was.
+            StorageUnavailable: the store cannot say yet.
+        """
+        if self._master is not None:
+            mark = Digester(derived(self._master, "check")).digest("check", "").encode()
+            kept = await self._store.ensure_key("", _MASTER, mark, self._clock.now_ms())
+
+            if kept != mark:
+                raise ContentKeyWrong("The database was first used with another master key.")
+
+    async def veil(self, talk: Talk) -> Veil:
+        """Return the veil of a call, with what its conversation has hidden so far.
+
+        A store that is away is no reason not to answer: then the call stands for itself.
+        """
+        digester = await self._digester(talk.tenant)
+        known = () if talk.known == NOTHING_KNOWN else (FieldDetector(talk.known),)
+        return Veil(
+            Detectors((*self._detectors, *known)),
+            (digester or self._passing).value,
+            state=await self._vault(talk, digester),
+            hides=self._settings.redact,
+        )
+
+    async def prompt_digest(self, talk: Talk, request: CompletionRequest) -> str | None:
+        """Return the digest of a prompt; None if the store does not give the key for it."""
+        digester = await self._digester(talk.tenant)
+        return digester.digest("prompt", content_of(request)) if digester else None
+
+    async def answer_digest(self, talk: Talk, answer: Completion) -> str | None:
+        """Return the digest of an answer as it is published."""
+        digester = await self._digester(talk.tenant)
+        return digester.digest("answer", content_of_answer(answer)) if digester else None
+
+    async def keep(
+        self, talk: Talk, veil: Veil, request: CompletionRequest, answer: Completion
+    ) -> None:
+        """Keep what the conversation has hidden and, where content is on, what was said.
+
+        An answer does not wait for that: what cannot be kept is said in the process's log.
+        """
+        digester = await self._digester(talk.tenant)
+
+        if self._master is None or digester is None:
+            return
+
+        try:
+            if self._remembers(talk) and veil.state != NO_PLACEHOLDERS:
+                await self._keep_vault(talk, veil.state, digester, self._master)
+
+            if self._settings.content:
+                await self._keep_content(talk, veil, request, answer, digester, self._master)
+        except StorageUnavailable as error:
+            _logger.warning("content of %s was not kept: %s", talk.decision_id, error.message)
+
+    async def read(self, tenant: str, decision_id: str) -> tuple[tuple[ContentKind, str], ...]:
+        """Return what was said in a call, as far as it is kept.
+
+        Raises:
+            ContentKeyMissing, ContentKeyWrong: there is no key, or another one, to open it with.
+        """
+        if self._master is None:
+            raise ContentKeyMissing("Without the master key no content can be opened.")
+
+        opened: list[tuple[ContentKind, str]] = []
+
+        for row in await self._store.contents(tenant, decision_id):
+            if (key := await self._subject_key(tenant, row.subject, self._master)) is not None:
+                text = unseal(key.key, row.sealed, about=_about(row))
+                opened.append((row.kind, text.decode("utf-8", "surrogatepass")))
+
+        return tuple(opened)
+
+    async def erase(self, tenant: str, subject: str, *, who: str, why: str) -> Erased:
+        """Forget a subject's key, and with it all that was kept of it; the log says who and why.
+
+        Raises:
+            ContentKeyMissing: without the master key nobody knows whose key to forget.
+            StorageUnavailable: nothing was forgotten.
+        """
+        if self._master is None and await self._store.key("", _MASTER) is not None:
+            raise ContentKeyMissing("The database was used with a master key, and there is none.")
+
+        digester = await self._digester(tenant, must=True)
+        assert digester is not None, "a store that cannot say has raised"
+        digest = digester.digest("subject", subject)
+        now_ms = self._clock.now_ms()
+        event = Record(
+            decision_id=make_id("evt", now_ms, self._entropy),
+            at_ms=now_ms,
+            tenant=tenant,
+            principal=who,
+            transport=self._transport,
+            tool=TOOL,
+            outcome="ok",
+            latency_ms=0,
+            content_event=ContentEvent(
+                change=ContentChange.ERASED,
+                subject=digest,
+                who=who,
+                why=cleaned(why, _WORDS, digester),
+            ),
+        )
+        return await self._store.erase(tenant, digest, event)
+
+    async def prune(self) -> None:
+        """Delete content and vaults that are older than they may get: a chore.
+
+        Raises:
+            StorageUnavailable: nothing was deleted.
+        """
+        now_ms = self._clock.now_ms()
+        await self._store.prune(
+            contents_before_ms=now_ms - round(self._settings.retention_days * 86_400_000),
+            vaults_before_ms=now_ms - round(self._settings.vault_hours * 3_600_000),
+        )
+
+    def scrub(self, record: Record) -> Record:
+        """Return a record without the personal data that a host has put into names and words."""
+        digester = self._digesters.get(record.tenant, self._passing)
+        return scrubbed(record, _WORDS, digester)
+
+    async def _keep_vault(
+        self, talk: Talk, state: Placeholders, digester: Digester, master: bytes
+    ) -> None:
+        subject = digester.digest("subject", talk.subject)
+        key = await self._made_key(talk.tenant, subject, master)
+        row = KeptVault(
+            tenant=talk.tenant,
+            conversation=digester.digest("conversation", talk.conversation or ""),
+            subject=subject,
+            sealed=b"",
+            at_ms=self._clock.now_ms(),
+        )
+        sealed = self._sealed(key, write_vault(state), row)
+        await self._store.keep_vault(key.wrapped, replace(row, sealed=sealed))
+
+    async def _keep_content(
+        self,
+        talk: Talk,
+        veil: Veil,
+        request: CompletionRequest,
+        answer: Completion,
+        digester: Digester,
+        master: bytes,
+    ) -> None:
+        subject = digester.digest("subject", talk.subject)
+        key = await self._made_key(talk.tenant, subject, master)
+        prompt = KeptContent(
+            tenant=talk.tenant,
+            subject=subject,
+            decision_id=talk.decision_id,
+            kind=ContentKind.PROMPT,
+            sealed=b"",
+            at_ms=self._clock.now_ms(),
+        )
+        texts = {
+            # What is never restored is never kept either.
+            ContentKind.PROMPT: content_of(veil.keepable(request)),
+            ContentKind.ANSWER: content_of_answer(veil.keepable_answer(answer)),
+        }
+        rows = [replace(prompt, kind=kind) for kind in texts]
+        sealed = [replace(row, sealed=self._sealed(key, texts[row.kind], row)) for row in rows]
+        await self._store.keep_contents(key.wrapped, sealed)
+
+    def _sealed(self, key: SubjectKey, text: str, row: KeptContent | KeptVault) -> bytes:
+        told = text.encode("utf-8", "surrogatepass")
+        return seal(key.key, told, about=_about(row), entropy=self._entropy)
+
+    async def _vault(self, talk: Talk, digester: Digester | None) -> Placeholders:
+        """Return what the conversation has hidden so far, as far as that is known."""
+        if not self._remembers(talk) or digester is None or self._master is None or self._is_away():
+            return NO_PLACEHOLDERS
+
+        subject = digester.digest("subject", talk.subject)
+        conversation = digester.digest("conversation", talk.conversation or "")
+
+        try:
+            row = await self._store.vault(talk.tenant, conversation, subject)
+
+            if row is None or self._is_over(row):
+                return NO_PLACEHOLDERS
+
+            key = await self._subject_key(talk.tenant, subject, self._master)
+        except StorageUnavailable:
+            self._pause()
+            return NO_PLACEHOLDERS
+
+        if key is None:
+            return NO_PLACEHOLDERS
+
+        opened = unseal(key.key, row.sealed, about=_about(row))
+        return read_vault(opened.decode("utf-8", "surrogatepass"))
+
+    def _remembers(self, talk: Talk) -> bool:
+        """Return whether placeholders of this conversation go on from call to call."""
+        named = talk.conversation is not None and talk.customer_id is not None
+        return named and self._settings.redact
+
+    def _is_over(self, row: KeptVault) -> bool:
+        return self._clock.now_ms() - row.at_ms >= self._settings.vault_hours * 3_600_000
+
+    async def _subject_key(self, tenant: str, subject: str, master: bytes) -> SubjectKey | None:
+        """Return a subject's key; it is never kept in memory, so that it can be forgotten."""
+        wrapped = await self._store.key(tenant, subject)
+        return None if wrapped is None else unwrapped(master, tenant, subject, wrapped)
+
+    async def _made_key(self, tenant: str, subject: str, master: bytes) -> SubjectKey:
+        """Return a subject's key, a new one at the first time."""
+        if (key := await self._subject_key(tenant, subject, master)) is not None:
+            return key
+
+        new = new_subject_key(master, tenant, subject, self._entropy)
+        now_ms = self._clock.now_ms()
+        kept = await self._store.ensure_key(tenant, subject, new.wrapped, now_ms)
+        return unwrapped(master, tenant, subject, kept)
+
+    async def _digester(self, tenant: str, *, must: bool = False) -> Digester | None:
+        """Return the tenant's digests; None while the store does not give the key for them.
+
+        Raises:
+            StorageUnavailable: it does not, and one `must` have it.
+        """
+        if tenant not in self._digesters:
+            if self._master is not None:
+                self._digesters[tenant] = Digester(derived(self._master, _DIGEST, tenant=tenant))
+            elif must or not self._is_away():
+                await self._learn_digester(tenant, must=must)
+
+        return self._digesters.get(tenant)
+
+    async def _learn_digester(self, tenant: str, *, must: bool) -> None:
+        """Ask the store for the tenant's random key; make one at the first time."""
+        try:
+            key = await self._store.key(tenant, _DIGEST)
+
+            if key is None:
+                new, now_ms = self._entropy(KEY_BYTES), self._clock.now_ms()
+                key = await self._store.ensure_key(tenant, _DIGEST, new, now_ms)
+        except StorageUnavailable:
+            self._pause()
+
+            if must:
+                raise
+
+            return
+
+        self._digesters[tenant] = Digester(key)
+
+    def _is_away(self) -> bool:
+        return self._clock.monotonic_s() < self._away_until_s
+
+    def _pause(self) -> None:
+        self._away_until_s = self._clock.monotonic_s() + _PAUSE_S
+
+
+def _about(row: KeptContent | KeptVault) -> str:
+    """Return what a sealed text is bound to: it cannot be opened as anything else."""
+    if isinstance(row, KeptVault):
+        return f"vault\0{row.tenant}\0{row.conversation}\0{row.subject}"
+
+    return f"content\0{row.tenant}\0{row.subject}\0{row.decision_id}\0{row.kind}"

@@ -1,0 +1,119 @@
+"""Content is erased and read on the command line, beside a server that may be running."""
+
+import json
+from pathlib import Path
+
+import anyio
+import pytest
+
+from mcp_router.domain.completion import (
+    Completion,
+    CompletionRequest,
+    FinishReason,
+    Message,
+    Role,
+    Usage,
+)
+from mcp_router.domain.record import StoredRecord
+from mcp_router.privacy.keeper import Privacy
+from mcp_router.privacy.talk import Talk
+from mcp_router.settings import load_settings
+from mcp_router.storage.store import open_archive, open_store
+from mcp_router.testing.clock import ManualClock
+from tests.cli.running import run, told
+
+KEY = "a1" * 32
+ASK = CompletionRequest(messages=(Message(role=Role.USER, content="a@example.com asks"),))
+ANSWER = Completion(
+    text="Hello.",
+    tool_calls=(),
+    finish_reason=FinishReason.STOP,
+    usage=Usage(input_tokens=1, output_tokens=1),
+    model="m",
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the settings of a store that keeps what one customer has said."""
+    monkeypatch.setenv("MCP_ROUTER_KEY", KEY)
+    file = tmp_path / "router.yaml"
+    file.write_text("privacy: {content: on}\n", encoding="utf-8")
+    settings = load_settings(file, {"MCP_ROUTER_KEY": KEY})
+
+    async def keep() -> None:
+        store = open_store(settings.storage)
+        privacy = Privacy(store.privacy, ManualClock(), lambda size: b"r" * size,
+                          settings=settings.privacy)  # fmt: skip
+        await privacy.begin()
+        talk = Talk(tenant="local", decision_id="dec_1", ticket_id="7", customer_id="4711")
+        veil = await privacy.veil(talk)
+        veil.hide(ASK)
+        await privacy.keep(talk, veil, ASK, ANSWER)
+        await store.aclose()
+
+    anyio.run(keep)
+    return file
+
+
+def events(config: Path) -> list[StoredRecord]:
+    storage = load_settings(config, {"MCP_ROUTER_KEY": KEY}).storage
+
+    with open_archive(storage) as archive:
+        return list(archive.records(None))
+
+
+def test_content_can_be_read_until_it_is_erased(config: Path) -> None:
+    kept = run("audit", "content", "dec_1", "--config", config)
+    lines = [json.loads(line) for line in kept.stdout.splitlines()]
+    assert [one["kind"] for one in lines] == ["prompt", "answer"]
+    assert lines[0]["content"][0]["content"] == "a@example.com asks"
+
+    erased = run("audit", "erase", "--subject", "4711", "--who", "maya", "--why", "she asked",
+                 "--json", "--config", config)  # fmt: skip
+
+    assert (erased.exit_code, told(erased)) == (0, {"keys": 1, "contents": 2, "vaults": 1})
+    gone = run("audit", "content", "dec_1", "--config", config)
+    assert (gone.exit_code, gone.stdout, gone.stderr) == (
+        0,
+        "",
+        "nothing is kept of that call\n",
+    )
+    (stored,) = events(config)
+    assert stored.record.content_event is not None
+    assert (stored.record.principal, stored.record.content_event.why) == ("maya", "she asked")
+    assert "4711" not in (stored.text or "")
+
+
+def test_erasing_is_told_in_words(config: Path) -> None:
+    first = run("audit", "erase", "--subject", "customer:4711", "--config", config)
+    again = run("audit", "erase", "--subject", "4711", "--config", config)
+
+    assert first.stdout == "erased: 2 texts, 1 conversations' placeholders\n"
+    assert again.stdout == (
+        "nothing was kept of that subject; the request is in the decision log\n"
+    )
+    assert len(events(config)) == 2
+
+
+def test_another_tenant_and_another_subject_keep_theirs(config: Path) -> None:
+    run("audit", "erase", "--subject", "4711", "--tenant", "acme", "--config", config)
+    run("audit", "erase", "--subject", "ticket:7", "--config", config)
+
+    assert len(run("audit", "content", "dec_1", "--config", config).stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [("b2" * 32, "content_key_wrong"), ("", "content_key_missing"), ("x", "invalid_settings")],
+)
+def test_without_the_right_key_nothing_is_erased(
+    config: Path, monkeypatch: pytest.MonkeyPatch, key: str, code: str
+) -> None:
+    monkeypatch.setenv("MCP_ROUTER_KEY", key)
+
+    refused = run("audit", "erase", "--subject", "4711", "--config", config)
+
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"{code}: ")
+    assert events(config) == []
