@@ -6,20 +6,15 @@ RouterError
 │   └── UnknownPolicy, UnknownDecision, UnknownAction
 ├── ConfigurationError     the operator must act; nothing was sent
 │   ├── SettingsMissing, InvalidSettings, MissingSecret, PolicyRejected, PolicyEdited
-│   ├── RolloutRefused       a rollout, promotion or roll-back that does not fit how it stands
-│   ├── ContentKeyMissing, ContentKeyWrong
-│   ├── NotConfigured, MissingExtra, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
-│   ├── SigningKeyUnusable   the key of the decision log's heads cannot be made or read
-│   └── MissingStrategy    a tool that writes says not how a lost answer is found out about
+│   ├── RolloutRefused, ContentKeyMissing, ContentKeyWrong, SigningKeyUnusable, MissingStrategy
+│   └── NotConfigured, MissingExtra, UnsafeBind, AddressInUse, RetryingAdapter, SandboxFailed
 ├── TargetError            no target served the call
 │   ├── NoTarget, TargetsExhausted, TargetsRefused, DeadlineExceeded, BudgetExceeded
 │   └── NotFound, DeskRejected, DeskUnavailable, TicketChanged
 ├── LedgerError
 │   ├── KeyConflict, ExpiredKey, LeaseLost, OutcomeUnknown, LedgerDegraded, ActionNotOpen
 │   └── IllegalTransition  a fault of the router, stopped before it was written
-├── LogBroken              the decision log is not what was written; nothing more is signed
-├── StorageUnavailable     the store cannot commit, is locked or is gone
-├── FileUnusable           a file given to a command, of questions or for its output, is no good
+├── LogBroken, FileUnusable, StorageUnavailable
 ├── SendFailed             one attempt failed: kept inside `execute/`, never on the wire
 └── InternalError          a fault of the router; details stay in the log
 
@@ -242,7 +237,6 @@ class TargetsRefused(TargetError):
     """Every target has refused the call as it is, or our credentials; repeating it is vain."""
 
     code = "targets_refused"
-    retryable = False
     next_step = "Correct the call, or let the operator run `mcp-router doctor`: it names the cause."
 
 
@@ -322,10 +316,7 @@ class OutcomeUnknown(LedgerError):
     """The write may have been applied and the desk cannot say; it must not be sent again."""
 
     code = "outcome_unknown"
-    next_step = (
-        "Do not send a new one. Repeat the call with this idempotency_key to have the desk asked "
-        "again, or let a person decide."
-    )
+    next_step = "Send no new one: call again with this idempotency_key, or let a person decide."
 
 
 class LedgerDegraded(LedgerError):
@@ -371,10 +362,7 @@ class InternalError(RouterError):
 
 
 class FileUnusable(RouterError):
-    """A file that a command reads or writes is not there, or not what it should be.
-
-    The message names the line where there is one. What was routed before that line stays routed.
-    """
+    """A file that a command reads or writes is not as it should be; the message names the line."""
 
     code = "file_unusable"
     next_step = "Correct the named place and start again."
@@ -395,10 +383,7 @@ class SendFailed(RouterError):
         retry_after_s: float | None = None,
         existing_ref: str | None = None,
     ) -> None:
-        """Keep what the chain and the ledger need to go on.
-
-        `existing_ref` is the id that a desk named when it refused a duplicate.
-        """
+        """Keep what to go on with; `existing_ref` is what a desk named as it refused a duplicate."""
         super().__init__(message)
         self.evidence = evidence
         self.reason = reason

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from psycopg.errors import RestrictViolation
 from psycopg.rows import DictRow
 
 from mcp_router.domain.record import Record
@@ -80,7 +81,10 @@ class HeadTable:
             done = await connection.execute(_ADD_HEAD, (*head_values(signed), signed.previous))
             return done.rowcount == 1
 
-        return await self._database.run(job)
+        try:
+            return await self._database.run(job)
+        except RestrictViolation:
+            return False  # another replica's head was committed while ours was on its way
 
     async def add_key(self, key: LogKey, event: Record) -> bool:
         """Keep a new key and append `event`, or do neither where it is known; say whether."""
