@@ -383,7 +383,7 @@ class SendFailed(RouterError):
         retry_after_s: float | None = None,
         existing_ref: str | None = None,
     ) -> None:
-        """Keep what to go on with; `existing_ref` is what a desk named as it refused a duplicate."""
+        """Keep what to go on with; `existing_ref` is what a desk named, refusing a duplicate."""
         super().__init__(message)
         self.evidence = evidence
         self.reason = reason

@@ -111,8 +111,8 @@ SAME_FLOOR = {
 # Where a dependency may be imported: one home each keeps it replaceable.
 PYDANTIC_HOMES = (
     "alerts_settings", "audit_settings", "fields", "ledger.parcel", "ledger_settings",
-    "model_settings", "privacy_settings", "review", "settings", "storage", "providers", "desks", "policy.draft",
-    "tools", "serve", "sandbox", "telemetry_settings",
+    "model_settings", "privacy_settings", "review", "settings", "storage", "providers", "desks",
+    "policy.draft", "tools", "serve", "sandbox", "telemetry_settings",
 )  # fmt: skip
 HOMES = {
     "click": ("cli",),
