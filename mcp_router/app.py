@@ -226,14 +226,14 @@ def _keepers(
         estimates=estimates,
         health=HealthBoard(store.health, clock, process=process, gauge=metrics),
         stages=stages,
-        heads=_head_keeper(store, settings.audit, clock),
+        heads=_head_keeper(store, settings.audit, clock, alerts),
         answers=AnswerCache(clock),
         privacy=privacy,
         scale=TokenScale(),
     )
 
 
-def _head_keeper(store: Store, settings: AuditSettings, clock: Clock) -> HeadKeeper:
+def _head_keeper(store: Store, settings: AuditSettings, clock: Clock, alerts: Alerts) -> HeadKeeper:
     """Return what signs the decision log's heads; the key is opened when the first one is due."""
     return HeadKeeper(
         store.heads,
@@ -242,6 +242,9 @@ def _head_keeper(store: Store, settings: AuditSettings, clock: Clock) -> HeadKee
         signer=lambda: open_signer(settings),
         pace=HeadPace(every_s=settings.head_every_s, every_rows=settings.head_every_rows),
         anchors=tuple(map(open_anchor, settings.anchors)),
+        alarm=lambda broken: alerts.verification_failed(
+            source="store", seq=None, problem=broken.code
+        ),
     )
 
 

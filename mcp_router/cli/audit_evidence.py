@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +11,19 @@ from typing import TypeVar
 import anyio
 import click
 
+from mcp_router.alerts.alerts import Alerts
 from mcp_router.audit.export import Format
 from mcp_router.audit.heads import HeadKeeper, audit_record
 from mcp_router.audit.manifest import Gaps, Made, manifest
 from mcp_router.audit.signing import open_signer
 from mcp_router.audit.sources import MANIFEST, PROOFS, before_store
-from mcp_router.audit.verify import Broken
+from mcp_router.audit.verify import Broken, Finding
 from mcp_router.cli.common import whoever
 from mcp_router.cli.printing import unwritable
 from mcp_router.clock import SystemClock
 from mcp_router.domain.audit_event import AuditChange, AuditEvent
 from mcp_router.domain.tree_head import SignedHead
-from mcp_router.errors import LogBroken, RouterError, SigningKeyUnusable
+from mcp_router.errors import LogBroken, RouterError, SigningKeyUnusable, StorageUnavailable
 from mcp_router.settings import Settings
 from mcp_router.storage.store import Archive, Store, open_store
 
@@ -51,6 +53,30 @@ def on_log(settings: Settings, work: Callable[[HeadKeeper, Store], Awaitable[T]]
             await store.aclose()
 
     return anyio.run(job)
+
+
+def raise_alarm(settings: Settings, finding: Finding) -> None:
+    """Tell every sink of alerts that the log is broken; what cannot be sent now a server sends."""
+    if not settings.alerts.sinks:
+        return
+
+    async def job() -> None:
+        store = open_store(settings.storage)
+        alerts = Alerts(
+            settings.alerts, store.alerts, SystemClock(), os.urandom, jitter=random.random
+        )
+
+        try:
+            alerts.verification_failed(source="store", seq=finding.seq, problem=finding.fault)
+            await alerts.work()
+        finally:
+            await alerts.aclose()
+            await store.aclose()
+
+    try:
+        anyio.run(job)
+    except StorageUnavailable as error:
+        click.echo(f"Nobody could be told: {error.message}", err=True)
 
 
 def cut_off(

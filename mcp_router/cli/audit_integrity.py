@@ -21,7 +21,7 @@ from mcp_router.audit.sources import Export
 from mcp_router.audit.statements import anchor_line
 from mcp_router.audit.verify import Report
 from mcp_router.canonical import plain
-from mcp_router.cli.audit_evidence import on_log
+from mcp_router.cli.audit_evidence import on_log, raise_alarm
 from mcp_router.cli.common import (
     EXIT_FAILED,
     config_option,
@@ -91,8 +91,11 @@ def verify(
     )
 
     if source is None:
-        with open_source(config) as settings, open_archive(settings.settings.storage) as archive:
+        with open_source(config) as used, open_archive(used.settings.storage) as archive:
             checked = _check_store(archive, evidence, prove)
+
+            if checked.report.finding is not None:
+                raise_alarm(used.settings, checked.report.finding)
     elif _is_sqlite(source):
         with open_archive(f"{SQLITE}{source.absolute()}") as archive:
             checked = _check_store(archive, evidence, prove)

@@ -1,17 +1,37 @@
 """What operators are told, from a host's call to a receiver's door."""
 
+import asyncio
 import base64
 import json
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from mcp_router.sandbox.faults import Fault, FaultKind
 from mcp_router.sandbox.fleet import Sandbox
-from tests.alerts.receiver import receiving
-from tests.end_to_end.harness import call, connected, settle, unique, until
+from tests.alerts.receiver import Receiver, receiving
+from tests.cli.running import run
+from tests.end_to_end.harness import Place, call, connected, settle, unique, until
 
 SECRET = "whsec_" + base64.b64encode(b"a key of thirty-two bytes, by me!").decode()
+
+
+def watch(place: Place, receiver: Receiver, event: str) -> None:
+    """Let the receiver be told of one kind of event."""
+    document = yaml.safe_load(place.file.read_text(encoding="utf-8"))
+    sink = {
+        "kind": "webhook",
+        "url": receiver.url,
+        "secrets": [SECRET],
+        "events": [event],
+        "allow_private": True,
+        "ca_bundle": str(receiver.ca_file),
+    }
+    document["alerts"] = {"sinks": {"watch": sink}}
+    place.file.write_text(yaml.safe_dump(document), encoding="utf-8")
 
 
 async def test_a_fallback_is_told_at_once_and_nothing_that_the_customer_wrote(
@@ -21,20 +41,7 @@ async def test_a_fallback_is_told_at_once_and_nothing_that_the_customer_wrote(
 
     async with receiving(tmp_path) as receiver:
         place = settle(tmp_path, sandbox, ledger={"reconcile_every_s": 0.1})
-        document = yaml.safe_load(place.file.read_text(encoding="utf-8"))
-        document["alerts"] = {
-            "sinks": {
-                "watch": {
-                    "kind": "webhook",
-                    "url": receiver.url,
-                    "secrets": [SECRET],
-                    "events": ["router.fallback_triggered"],
-                    "allow_private": True,
-                    "ca_bundle": str(receiver.ca_file),
-                }
-            }
-        }
-        place.file.write_text(yaml.safe_dump(document), encoding="utf-8")
+        watch(place, receiver, "router.fallback_triggered")
 
         async with connected(place) as client:
             sandbox.openai.faults.add(Fault(kind=FaultKind.REFUSE))
@@ -46,3 +53,53 @@ async def test_a_fallback_is_told_at_once_and_nothing_that_the_customer_wrote(
     assert told["data"]["answered_by"] == answer["model"] == "gemini-2.5-flash-lite"
     assert told["data"]["decision_id"] == answer["decision_id"]
     assert question not in receiver.arrived[0].body.decode()
+
+
+def test_a_log_that_does_not_verify_is_told(tmp_path: Path, sandbox: Sandbox) -> None:
+    async def calls(place: Place) -> None:
+        async with connected(place) as client:
+            await call(client, "lookup_ticket", {"ticket_id": "101"})
+
+    async def check(place: Place) -> Alarm:
+        async with receiving(tmp_path) as receiver:
+            watch(place, receiver, "audit.verification_failed")
+            code = await asyncio.to_thread(
+                lambda: run("audit", "verify", "--config", place.file).exit_code
+            )
+            told = [json.loads(one.body) for one in receiver.arrived]
+            return Alarm(
+                code=code,
+                kinds=[one["type"] for one in told],
+                facts=[one["data"] for one in told],
+            )
+
+    place = settle(tmp_path, sandbox)
+    asyncio.run(calls(place))
+    forge(place)
+    alarm = asyncio.run(check(place))
+
+    assert alarm.code == 1
+    assert alarm.kinds == ["audit.verification_failed"]
+    assert alarm.facts[0]["seq"] == 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """How a verification ended, and what was told of it."""
+
+    code: int
+    kinds: list[str]
+    facts: list[dict[str, object]]
+
+
+def forge(place: Place) -> None:
+    """Change the second row of the log, past the triggers."""
+    with closing(sqlite3.connect(place.database)) as database, database:
+        for (name,) in database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'decisions'"
+        ).fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+
+        database.execute(
+            "UPDATE decisions SET record = replace(record, 'lookup', 'lookin') WHERE seq = 2"
+        )
