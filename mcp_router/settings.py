@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, Strict
 
 from mcp_router.alerts_settings import AlertSettings, read_alerts
-from mcp_router.audit_settings import KEY_FILE, AuditSettings, read_audit
+from mcp_router.audit_settings import AuditSettings, read_audit
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.secret import Secret
 from mcp_router.domain.target import ModelTarget
@@ -101,6 +101,7 @@ class Settings:
 
     storage: str = field(repr=False)
     policy: str
+    audit: AuditSettings
     policies: Path | None = None
     providers: tuple[ProviderSettings, ...] = ()
     models: tuple[ModelTarget, ...] = ()
@@ -110,7 +111,6 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
-    audit: AuditSettings = field(default_factory=lambda: AuditSettings(key_file=Path(KEY_FILE)))
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:

@@ -17,6 +17,7 @@ from examples.marketplace.hosts import Act, Host, Served, naive, routed
 from examples.marketplace.workload import Request
 from examples.marketplace.world import MODELS, PROVIDERS, World
 from mcp_router.app import App, Instruments, open_app
+from mcp_router.audit_settings import AuditSettings
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.health import BreakerState
 from mcp_router.domain.secret import Secret
@@ -169,6 +170,8 @@ def _settings(side: Side) -> Settings:
     return Settings(
         storage="sqlite:////nowhere",
         policy="support",
+        # A key of its own in memory, for nothing of a simulated day is kept.
+        audit=AuditSettings(key_file=Path("/nowhere"), key=Secret("00" * 32)),
         policies=_BEFORE if side is Side.BEFORE else None,
         providers=PROVIDERS,
         models=MODELS,

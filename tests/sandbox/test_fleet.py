@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from mcp_router.audit_settings import AuditSettings
 from mcp_router.domain.completion import CompletionRequest, FinishReason, Message, Role
 from mcp_router.domain.secret import Secret
 from mcp_router.domain.target import ModelTarget
@@ -39,6 +40,7 @@ def test_router_yaml_is_complete_and_points_at_the_servers(tmp_path: Path) -> No
         assert settings_of(sandbox, tmp_path) == Settings(
             storage=f"sqlite:///{tmp_path}/here.db",
             policy="support",
+            audit=AuditSettings(key_file=tmp_path / "audit-key.pem"),
             providers=(
                 ProviderSettings(
                     name="anthropic",
