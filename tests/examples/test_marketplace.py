@@ -7,7 +7,7 @@ from tests.examples.hosts import EXAMPLES, run_example
 
 FOLDER = EXAMPLES / "marketplace"
 SCRIPT = FOLDER / "run.py"
-THIN = ("--requests", "500", "--seed", "3")
+THIN = ("--requests", "300", "--seed", "1")
 
 
 def test_a_thin_day_is_cheaper_faster_and_doubles_no_ticket(environment: dict[str, str]) -> None:
@@ -17,11 +17,12 @@ def test_a_thin_day_is_cheaper_faster_and_doubles_no_ticket(environment: dict[st
     report = json.loads(run.stdout)
     before, after = report["before"], report["after"]
     assert report["simulation"] is True
-    assert (before["requests"], after["requests"]) == (500, 500)
+    assert (before["requests"], after["requests"]) == (300, 300)
     assert (before["policy"], before["places"].keys()) == ("support@1", {"quality"})
     assert after["places"].keys() >= {"cost", "balanced", "quality"}
     assert after["cost_usd"] < before["cost_usd"]
     assert after["p95_s"] < before["p95_s"]
+    assert before["doubled"] > 0
     assert after["actions"] > 0
     assert (after["doubled"], after["lost"]) == (0, 0)
     assert all(aim["reached"] for aim in report["aims"])
