@@ -83,7 +83,7 @@ def test_the_story_is_the_same_every_time(played: Played) -> None:
                 "delivery_problem",
                 "balanced",
                 "gemini-2.5-flash",
-                0.000206,
+                0.000215,  # with a placeholder for a phone number, and how to keep it
                 "Everything else, low confidence included, deserves a model that can think it "
                 "over.",
             ),
