@@ -24,7 +24,7 @@ async def test_the_command_of_both_hosts_lists_every_tool(environment: dict[str,
     assert isinstance(command, str)
     assert isinstance(arguments, list)
     assert await tools_over_stdio(command, arguments, environment) == TOOLS
-    assert len(TOOLS) == 13
+    assert len(TOOLS) == 14
 
 
 async def test_the_url_of_vs_code_is_where_the_server_is(environment: dict[str, str]) -> None:

@@ -123,6 +123,10 @@ async def test_the_inspector_calls_every_tool(
             told |= await inspector.call_all(
                 {
                     "explain_decision": {"decision_id": told["route_completion"]["decision_id"]},
+                    "report_outcome": {
+                        "decision_id": told["route_completion"]["decision_id"],
+                        "resolved": True,
+                    },
                     "get_action": {"action_id": told["create_ticket"]["action_id"]},
                     "sync_crm_to_ticket": {"ticket_id": 101},
                 }
