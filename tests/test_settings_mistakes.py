@@ -45,7 +45,7 @@ def test_a_missing_variable_is_told_with_the_other_problems(tmp_path: Path) -> N
             "qqqqqqqq: {}",
             "1:1: expected a known key: "
             "storage, policy, policies, providers, models, tokens, desks, ledger, telemetry, "
-            "alerts, privacy",
+            "alerts, privacy, audit",
         ),
         *(
             (f"storage: '{url}'", f"1:10: storage: expected {A_STORAGE}")
