@@ -43,8 +43,8 @@ class Figures:
 class OutageFigures:
     """The requests that arrived while a provider was away.
 
-    `sent` is how many requests it was sent all the same, `breaker_s` how long after the first
-    failure a decision left its models out because a breaker was open; None if none ever did.
+    `sent` is how many requests it was sent all the same, `breaker_s` how long after the first of
+    them a decision knew that a breaker of one of its models was open; None if none ever did.
     """
 
     provider: str

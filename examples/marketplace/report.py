@@ -88,7 +88,7 @@ def _outage_aims(after: Figures, outage: OutageFigures, aims: Aims) -> tuple[Aim
     return (
         nothing_twice,
         Aim(what=f"success of {least:.0%} during the outage", reached=outage.success >= least),
-        Aim(what=f"breakers open within {aims.breaker_s:g} s", reached=opened),
+        Aim(what=f"the first breaker opens within {aims.breaker_s:g} s", reached=opened),
     )
 
 
@@ -173,7 +173,7 @@ def _outage(outage: OutageFigures) -> Iterator[str]:
     yield f"  {outage.minutes:g} minutes without {outage.provider}:"
     yield f"    {outage.requests:,} requests, {_share(outage.success)} answered in time"
     yield f"    p95 of an answer {_s(outage.p95_s)}"
-    yield f"    no call was sent there any more {opened}; {outage.sent:,} requests met the outage"
+    yield f"    the first breaker opened {opened}; {outage.sent:,} requests were sent there in all"
     yield f"    tickets doubled: {outage.doubled}"
 
 
