@@ -20,6 +20,15 @@ class Clock(Protocol):
         """Wait; cancellable."""
 
 
+def since_ms(clock: Clock, started_s: float) -> int:
+    """Return the whole milliseconds from a moment of the monotonic clock to now.
+
+    Both moments are rounded, not what lies between them: so what follows something else never
+    begins before that has ended, and the parts of a call lie within it.
+    """
+    return round(clock.monotonic_s() * 1000) - round(started_s * 1000)
+
+
 class SystemClock:
     """The clock of this machine."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from mcp_router.audit.log import ESCALATED, INCOMPLETE, DecisionLog, Draft
 from mcp_router.budget.budgets import Budgets
-from mcp_router.clock import Clock
+from mcp_router.clock import Clock, since_ms
 from mcp_router.decide.handover import gate_reason, hand_over_reason
 from mcp_router.domain.attempt import Attempt, Reason
 from mcp_router.domain.budget import UNSPENT, Account, BudgetScope, SpendView
@@ -148,7 +148,7 @@ class Router:
                 decision=judged.decision,
                 attempts=tuple(draft.attempts),
                 cost_microusd=draft.cost_microusd,
-                latency_ms=round((self._clock.monotonic_s() - started_s) * 1000),
+                latency_ms=since_ms(self._clock, started_s),
                 cache=draft.cache,
                 confidence=draft.confidence,
                 advice=draft.advice,

@@ -5,8 +5,10 @@ import time
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mcp_router.clock import Clock, SystemClock
+from mcp_router.clock import Clock, SystemClock, since_ms
 from mcp_router.testing.clock import NOON_MS, ManualClock
 
 
@@ -54,3 +56,28 @@ async def test_a_manual_sleep_lets_other_tasks_run() -> None:
     await task
 
     assert seen == ["other"]
+
+
+@given(
+    begins_s=st.floats(0, 1e6),
+    parts_s=st.lists(st.tuples(st.floats(0, 2), st.floats(0, 0.01)), min_size=1, max_size=6),
+)
+def test_the_parts_of_a_call_follow_each_other_and_lie_within_it(
+    begins_s: float, parts_s: list[tuple[float, float]]
+) -> None:
+    clock = ManualClock()
+    clock.advance(begins_s)
+    call_s, ends_ms = clock.monotonic_s(), 0
+
+    for lasts_s, told_after_s in parts_s:
+        part_s = clock.monotonic_s()
+        clock.advance(lasts_s)
+        lasts_ms = since_ms(clock, part_s)
+        clock.advance(told_after_s)  # as long as its end takes to be noted
+        part_ms = since_ms(clock, call_s) - lasts_ms
+
+        assert abs(lasts_ms - lasts_s * 1000) < 1.01
+        assert part_ms >= ends_ms
+        ends_ms = part_ms + lasts_ms
+
+    assert ends_ms <= since_ms(clock, call_s)

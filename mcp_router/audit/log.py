@@ -10,7 +10,7 @@ from typing import Protocol
 
 import anyio
 
-from mcp_router.clock import Clock
+from mcp_router.clock import Clock, since_ms
 from mcp_router.domain.action import Action
 from mcp_router.domain.attempt import Attempt
 from mcp_router.domain.budget import Balance
@@ -227,7 +227,7 @@ class DecisionLog:
     def _draft(self, call: Call) -> Draft:
         """Return a draft whose time begins now."""
         started_s = self._clock.monotonic_s()
-        return Draft(call, lambda: round((self._clock.monotonic_s() - started_s) * 1000))
+        return Draft(call, lambda: since_ms(self._clock, started_s))
 
     async def _append_failure(self, draft: Draft) -> None:
         """Write or owe the record of a call that failed; its error tells more than a full disk."""

@@ -11,7 +11,7 @@ The fallback law's column for writes:
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mcp_router.clock import Clock
+from mcp_router.clock import Clock, since_ms
 from mcp_router.domain.action import Action, ActionState, Precondition, Ref
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.write import DeskWrite
@@ -330,7 +330,7 @@ class Delivery:
                 target=desk.name,
                 evidence=evidence,
                 reason=reason,
-                latency_ms=round((self._clock.monotonic_s() - started_s) * 1000),
+                latency_ms=since_ms(self._clock, started_s),
                 status=status,
             )
         )
