@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,15 +168,13 @@ async def _resolve(storage: str, action: Action, ref: Ref | None, event: AuditEv
 
     A verdict whose event is lost with this process is still in the ledger's own events.
     """
-    store, clock = open_store(storage), SystemClock()
+    clock = SystemClock()
 
-    try:
+    async with aclosing(open_store(storage)) as store:
         decided_by = f"{event.who}: {event.why}"
         decided = await Ledger(store.actions, clock).resolve(action, ref=ref, decided_by=decided_by)
         await store.decisions.append(audit_record(event, clock, os.urandom))
         return decided
-    finally:
-        await store.aclose()
 
 
 def _row(action: Action) -> dict[str, object]:

@@ -4,6 +4,7 @@ import json
 import os
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -42,15 +43,11 @@ def on_log(settings: Settings, work: Callable[[HeadKeeper, Store], Awaitable[T]]
     """Return what `work` comes to on the log; a server may be running on it."""
 
     async def job() -> T:
-        store = open_store(settings.storage)
-        keeper = HeadKeeper(
-            store.heads, SystemClock(), os.urandom, signer=lambda: open_signer(settings.audit)
-        )
-
-        try:
+        async with aclosing(open_store(settings.storage)) as store:
+            keeper = HeadKeeper(
+                store.heads, SystemClock(), os.urandom, signer=lambda: open_signer(settings.audit)
+            )
             return await work(keeper, store)
-        finally:
-            await store.aclose()
 
     return anyio.run(job)
 
@@ -61,17 +58,16 @@ def raise_alarm(settings: Settings, finding: Finding) -> None:
         return
 
     async def job() -> None:
-        store = open_store(settings.storage)
-        alerts = Alerts(
-            settings.alerts, store.alerts, SystemClock(), os.urandom, jitter=random.random
-        )
-
-        try:
+        async with (
+            aclosing(open_store(settings.storage)) as store,
+            aclosing(
+                Alerts(
+                    settings.alerts, store.alerts, SystemClock(), os.urandom, jitter=random.random
+                )
+            ) as alerts,
+        ):
             alerts.verification_failed(source="store", seq=finding.seq, problem=finding.fault)
             await alerts.work()
-        finally:
-            await alerts.aclose()
-            await store.aclose()
 
     try:
         anyio.run(job)

@@ -1,9 +1,9 @@
 """mcp-router audit erase, content: what is kept of a customer, to be forgotten or to be read."""
 
-import getpass
 import json
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,10 +11,9 @@ import anyio
 import click
 
 from mcp_router.canonical import plain
-from mcp_router.cli.common import config_option, json_option, open_source
+from mcp_router.cli.common import config_option, json_option, open_source, whoever
 from mcp_router.clock import SystemClock
 from mcp_router.domain.caller import LOCAL_TENANT
-from mcp_router.errors import InvalidArguments
 from mcp_router.privacy.keeper import Privacy
 from mcp_router.privacy.talk import subject_of
 from mcp_router.settings import Settings
@@ -46,7 +45,7 @@ def audit_erase(
     Kept prompts and answers, and the values behind placeholders, cannot be opened by anybody any
     more, in no backup either that is restored without its keys. The log gets a record of it.
     """
-    name, by = subject_of(subject), who or _user()
+    name, by = subject_of(subject), whoever(who)
 
     with open_source(config) as source:
         erased = _run(source.settings, lambda privacy: privacy.erase(tenant, name, who=by, why=why))
@@ -78,33 +77,19 @@ def audit_content(decision_id: str, tenant: str, config: Path | None) -> None:
         click.echo("nothing is kept of that call", err=True)
 
 
-def _user() -> str:
-    """Return the user of this machine."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        raise InvalidArguments(
-            "This machine does not say who you are.", next_step="Name yourself with --who."
-        ) from None
-
-
 def _run(settings: Settings, work: Callable[[Privacy], Awaitable[T]]) -> T:
     """Return what `work` comes to on the store; a server may be running on it."""
 
     async def on_store() -> T:
-        store = open_store(settings.storage)
-        privacy = Privacy(
-            store.privacy,
-            SystemClock(),
-            os.urandom,
-            settings=settings.privacy,
-            transport="cli",
-        )
-
-        try:
+        async with aclosing(open_store(settings.storage)) as store:
+            privacy = Privacy(
+                store.privacy,
+                SystemClock(),
+                os.urandom,
+                settings=settings.privacy,
+                transport="cli",
+            )
             await privacy.begin()
             return await work(privacy)
-        finally:
-            await store.aclose()
 
     return anyio.run(on_store)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -83,12 +83,8 @@ async def _storage(url: str) -> Finding:
     part = "storage"
 
     try:
-        store = open_store(url)
-
-        try:
+        async with aclosing(open_store(url)) as store:
             await store.database.check()
-        finally:
-            await store.aclose()
     except RouterError as error:
         found = _failed(part, error)
         # A database behind a connection says by itself what to do about it.

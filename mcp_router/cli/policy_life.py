@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
@@ -202,12 +203,8 @@ def _run(source: Source, work: Callable[[Stages], Awaitable[T]]) -> T:
     """Return what `work` comes to on the store; a server may be running on it."""
 
     async def on_store() -> T:
-        store = open_store(source.settings.storage)
-
-        try:
+        async with aclosing(open_store(source.settings.storage)) as store:
             return await work(Stages(store.stages, SystemClock(), os.urandom, transport="cli"))
-        finally:
-            await store.aclose()
 
     return anyio.run(on_store)
 

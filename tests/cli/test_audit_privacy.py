@@ -1,6 +1,7 @@
 """Content is erased and read on the command line, beside a server that may be running."""
 
 import json
+import threading
 from pathlib import Path
 
 import anyio
@@ -117,3 +118,4 @@ def test_without_the_right_key_nothing_is_erased(
     assert refused.exit_code == 2
     assert refused.stderr.startswith(f"{code}: ")
     assert events(config) == []
+    assert "sqlite-writer" not in {thread.name for thread in threading.enumerate()}

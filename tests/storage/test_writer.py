@@ -255,7 +255,6 @@ async def test_a_waiter_that_goes_away_loses_no_job_and_spoils_no_batch(writer: 
 
 
 async def test_closing_finishes_what_was_accepted_and_refuses_the_rest(connection: Traced) -> None:
-    others = set(threading.enumerate())
     writer, gate = Writer(connection), Gate()
     first = asyncio.create_task(writer.run(gate.job))
     await gate.reached()
@@ -275,8 +274,7 @@ async def test_closing_finishes_what_was_accepted_and_refuses_the_rest(connectio
     await first
 
     assert await asyncio.gather(*accepted) == [0, 1, 2, 3, 4]
-    left = set(threading.enumerate()) - others
-    assert "sqlite-writer" not in {thread.name for thread in left}
+    assert "sqlite-writer" not in {thread.name for thread in threading.enumerate()}
 
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
