@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from mcp_router.cache.admission import about_one_customer
 from mcp_router.decide.decide import decide
 from mcp_router.decide.explain import explain
 from mcp_router.domain.completion import CompletionRequest, Message, Role
@@ -84,17 +85,18 @@ def try_cases(policy: Policy, cases: Iterable[PolicyCase], facts: FactsFor) -> I
 def may_use_cache(policy: Policy, signals: Signals, rule_id: str) -> bool:
     """Return whether the rule lets such a call be answered from the cache.
 
-    An answer that holds facts of one customer is never kept, nor one of a model that was offered
-    tools: it depends on what they return.
+    As for a call, an answer that may be one customer's own is never kept, nor one to more than
+    one question, nor one of a model that was offered tools: it depends on what they return.
     """
     rule, intent = policy.rule(rule_id), policy.intent(signals.intent.name)
     is_account_specific = intent is not None and intent.account_specific
     return (
         rule is not None
         and rule.cache is not None
-        and not is_account_specific
+        and signals.turns <= 1
         and not signals.tools_offered
         and not signals.tools_required
+        and about_one_customer(signals, account_specific=is_account_specific) is None
     )
 
 

@@ -253,7 +253,7 @@ def test_latency_is_that_of_the_first_targets_as_the_log_knew_it() -> None:
 
 def test_the_cache_is_what_was_used_and_what_the_rule_would_allow() -> None:
     kept = replace(NEW, rules=(replace(NEW.rules[0], cache=CachePlan(ttl_s=60.0)),))
-    plain_call = by(OLD, replace(COMPLETION, tools_offered=0))
+    plain_call = by(OLD, replace(COMPLETION, tools_offered=0, turns=1))
     hit = replace(
         called(plain_call), cache=CacheUse(state=CacheState.HIT, reason="the same question")
     )

@@ -147,7 +147,11 @@ def test_without_a_rule_there_is_no_pool() -> None:
         (RETURN, "rest", False),
         (RETURN, "", False),
         (replace(RETURN, intent=Intent(name="order", confidence=1.0)), "returns", False),
+        (replace(RETURN, turns=1), "returns", True),
+        (replace(RETURN, turns=2), "returns", False),
         (replace(RETURN, tools_offered=1), "returns", False),
+        (replace(RETURN, pii_kinds=("email",)), "returns", False),
+        (replace(RETURN, safety_flags=("injection",)), "returns", False),
     ],
 )
 def test_a_call_may_use_the_cache_where_its_rule_keeps_answers_that_are_nobodys_own(

@@ -33,6 +33,11 @@ def cacheable(
     if roles != [Role.USER]:
         return "it is more than one question" if roles else "there is no question"
 
+    return about_one_customer(signals, account_specific=account_specific)
+
+
+def about_one_customer(signals: Signals, *, account_specific: bool) -> str | None:
+    """Return why an answer to the question could be one customer's own, None if it is not."""
     if account_specific:
         return f"the intent {signals.intent.name} is about one customer's account"
 
