@@ -11,7 +11,7 @@ from typing import assert_never
 from mcp_router import __version__
 from mcp_router.privacy_settings import DetectorName, PrivacySettings
 from mcp_router.settings import ProviderKind, Settings
-from mcp_router.signals.detector import BuiltinDetector, Detector
+from mcp_router.signals.detector import BuiltinDetector, Detector, Remembering
 from mcp_router.signals.presidio import open_presidio
 from mcp_router.telemetry.exporting import Exporting, SpanSender
 from mcp_router.telemetry.metrics import Metrics
@@ -67,7 +67,7 @@ def open_detectors(settings: PrivacySettings) -> tuple[Detector, ...]:
     Raises:
         InvalidSettings: one is asked for that is not installed.
     """
-    return tuple(map(_detector, settings.detectors))
+    return tuple(Remembering(_detector(name)) for name in settings.detectors)
 
 
 def _detector(name: DetectorName) -> Detector:
