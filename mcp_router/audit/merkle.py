@@ -8,8 +8,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-HASH_BYTES = 32
-
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of a node over its two children."""

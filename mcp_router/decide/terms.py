@@ -61,16 +61,20 @@ class Terms(NamedTuple):
     spend: SpendView = SpendView()
 
 
+def longest_answer(limits: ChainLimits, signals: Signals) -> int:
+    """Return how many tokens an answer may have, by the rule and by who asks."""
+    most, asked = limits.max_output_tokens, signals.answer_tokens
+    return most if asked is None or asked > most else asked
+
+
 def terms_of(bounds: Bounds, signals: Signals, spend: SpendView) -> Terms:
     """Return the terms of a call under a rule: its answer is as long as both it and they allow."""
-    longest = bounds.limits.max_output_tokens
-    asked = signals.answer_tokens
     most = bounds.limits.budget_microusd
     left = spend.left_microusd if spend.balances else None
     return Terms(
         bounds,
         signals.prompt_tokens,
-        longest if asked is None or asked > longest else asked,
+        longest_answer(bounds.limits, signals),
         most if left is None or left > most else left,
         signals.tools_required or signals.tools_offered > 0,
         spend,

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 import anyio
 
-from mcp_router.clock import Clock
+from mcp_router.clock import Clock, since_ms
 from mcp_router.domain.attempt import Attempt, Evidence, Purpose, Reason
 from mcp_router.domain.completion import Usage
 from mcp_router.domain.decision import Candidate, ChainLimits
@@ -24,6 +24,7 @@ from mcp_router.errors import (
 )
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 BACKOFF_BASE_S = 0.2
 BACKOFF_CAP_S = 5.0
@@ -59,6 +60,17 @@ class Answer(Generic[T]):
     model: str | None = None
     reason: Reason = Reason.OK
     failed_checks: tuple[str, ...] = ()
+
+    def carrying(self, value: V, failed_checks: tuple[str, ...] = ()) -> "Answer[V]":
+        """Return what it cost and how it ended, with what was made of the answer."""
+        return Answer(
+            value=value,
+            cost_microusd=self.cost_microusd,
+            usage=self.usage,
+            model=self.model,
+            reason=self.reason,
+            failed_checks=failed_checks,
+        )
 
 
 Send = Callable[[Candidate, float], Awaitable[Answer[T]]]
@@ -164,7 +176,7 @@ class Chain:
             now_s = self._clock.monotonic_s()
 
             for candidate in [one for one, at_s in due_s.items() if at_s <= now_s]:
-                failure = await self._one(candidate, send, Purpose.ANSWER)
+                failure = await self.once(candidate, send, Purpose.ANSWER)
 
                 if not isinstance(failure, SendFailed):
                     return candidate.target, failure
@@ -187,17 +199,11 @@ class Chain:
     async def once(
         self, candidate: Candidate, send: Send[T], purpose: Purpose
     ) -> Answer[T] | SendFailed:
-        """Return what one more attempt comes to, within what the limits leave.
+        """Return what one attempt comes to within what the limits leave, after reporting it.
 
         Raises:
             DeadlineExceeded, TargetsExhausted: they leave nothing.
         """
-        return await self._one(candidate, send, purpose)
-
-    async def _one(
-        self, candidate: Candidate, send: Send[T], purpose: Purpose
-    ) -> Answer[T] | SendFailed:
-        """Send once within what is left, and report what became of it."""
         self._check_limits()
 
         if refusal := await self._refusal(candidate, purpose):
@@ -218,7 +224,7 @@ class Chain:
                         target=candidate.target,
                         evidence=Evidence.UNKNOWN,
                         reason=Reason.CANCELLED,
-                        latency_ms=self._since_ms(started_s),
+                        latency_ms=since_ms(self._clock, started_s),
                         purpose=purpose,
                     )
                 )
@@ -234,7 +240,7 @@ class Chain:
                     target=candidate.target,
                     evidence=failure.evidence,
                     reason=failure.reason,
-                    latency_ms=self._since_ms(started_s),
+                    latency_ms=since_ms(self._clock, started_s),
                     status=failure.status,
                     purpose=purpose,
                 ),
@@ -254,7 +260,7 @@ class Chain:
                 target=candidate.target,
                 evidence=Evidence.APPLIED,
                 reason=Reason.CHECKS_FAILED if answer.failed_checks else answer.reason,
-                latency_ms=self._since_ms(started_s),
+                latency_ms=since_ms(self._clock, started_s),
                 cost_microusd=answer.cost_microusd,
                 usage=answer.usage,
                 model=answer.model,
@@ -342,7 +348,3 @@ class Chain:
             raise DeadlineExceeded("No target can answer before the call's deadline.")
 
         await self._clock.sleep(seconds)
-
-    def _since_ms(self, started_s: float) -> int:
-        """Return the milliseconds since then."""
-        return round((self._clock.monotonic_s() - started_s) * 1000)

@@ -144,14 +144,8 @@ class Guarded:
             text, rating = split_rating(completion.text)
             completion = replace(completion, text=text)
 
-        return Answer(
-            value=_Rated(completion=completion, rating=rating),
-            cost_microusd=answer.cost_microusd,
-            usage=answer.usage,
-            model=answer.model,
-            reason=answer.reason,
-            failed_checks=self._failed(candidate, completion),
-        )
+        rated = _Rated(completion=completion, rating=rating)
+        return answer.carrying(rated, self._failed(candidate, completion))
 
     def _failed(self, candidate: Candidate, completion: Completion) -> tuple[str, ...]:
         """Return what the answer breaks.
@@ -224,7 +218,7 @@ class Guarded:
                 return await self._rated(one, request, timeout_s)
 
             answer = await self._ask(one, request, timeout_s)
-            return _as_rated(answer)
+            return answer.carrying(_Rated(completion=answer.value))  # nobody's final one
 
         try:
             answer = await self._chain.once(candidate, send, purpose)
@@ -288,17 +282,6 @@ class Guarded:
                 Message(role=Role.USER, content=_FINISH + judgement.completion.text),
             ),
         )
-
-
-def _as_rated(answer: Answer[Completion]) -> Answer[_Rated]:
-    """Return an answer that is nobody's final one: it is not checked."""
-    return Answer(
-        value=_Rated(completion=answer.value),
-        cost_microusd=answer.cost_microusd,
-        usage=answer.usage,
-        model=answer.model,
-        reason=answer.reason,
-    )
 
 
 def _is_unsure(reply: Reply, plan: AdvisorPlan) -> bool:

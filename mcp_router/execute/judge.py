@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mcp_router.budget.refusal import exceeded
 from mcp_router.decide.decide import decide
+from mcp_router.decide.terms import longest_answer
 from mcp_router.domain.budget import UNSPENT, SpendView
 from mcp_router.domain.call import Call
 from mcp_router.domain.completion import CompletionRequest
@@ -171,19 +172,16 @@ class Judge:
     def completion(self, served: Served, signals: Signals, spend: SpendView) -> Judged:
         """Return where a completion goes."""
         policy = served.policy
+        learns = policy.learning.mode is not LearningMode.OFF
+        learned = self._estimates.of(policy.name, signals.intent.name) if learns else {}
         facts = {
-            name: replace(one, health=self._health.of(name))
+            name: replace(
+                one,
+                health=self._health.of(name),
+                estimate=learned.get(name, Estimate()) if learns else one.estimate,
+            )
             for name, one in self._targets.model_facts(signals.prompt_tokens).items()
         }
-        learns = policy.learning.mode is not LearningMode.OFF
-
-        if learns:
-            learned = self._estimates.of(policy.name, signals.intent.name)
-            facts = {
-                name: replace(one, estimate=learned.get(name, Estimate()))
-                for name, one in facts.items()
-            }
-
         decision = decide(
             policy,
             signals,
@@ -293,9 +291,7 @@ def require_candidates(decision: Decision) -> None:
 
 def _cost(fact: TargetFacts, decision: Decision) -> int | None:
     """Return what the call would cost at a target, with an answer of full length."""
-    asked = decision.signals.answer_tokens
-    most = decision.limits.max_output_tokens
     return fact.cost_microusd(
         prompt_tokens=decision.signals.prompt_tokens,
-        answer_tokens=most if asked is None else min(asked, most),
+        answer_tokens=longest_answer(decision.limits, decision.signals),
     )

@@ -45,7 +45,7 @@ class Shelf:
 
     def similarity(self, policy: Policy, question: Question) -> float | None:
         """Return how like the nearest kept question is; None where no rule asks for that."""
-        if all(rule.when.min_cache_similarity is None for rule in policy.rules):
+        if not _tells_similarity(policy):
             return None
 
         found = self._cache.nearest(_wall(policy, _ANY_RULE, question), question.text)
@@ -87,7 +87,9 @@ class Shelf:
         answer = KeptAnswer(completion=completion, target=target, decision_id=by)
         text = question.text
 
-        for rule in {judged.decision.rule, _ANY_RULE}:
+        walls = (judged.decision.rule, _ANY_RULE)
+
+        for rule in walls if _tells_similarity(judged.policy) else walls[:1]:
             self._cache.keep(_wall(judged.policy, rule, question), text, answer, ttl_s=plan.ttl_s)
 
     def _refusal(self, judged: Judged, question: Question) -> str | None:
@@ -104,6 +106,11 @@ class Shelf:
 
 def _plan(judged: Judged) -> CachePlan | None:
     return judged.rule.cache if judged.rule else None
+
+
+def _tells_similarity(policy: Policy) -> bool:
+    """Return whether a rule asks how like the nearest kept question is."""
+    return any(rule.when.min_cache_similarity is not None for rule in policy.rules)
 
 
 def _nothing(state: CacheState, reason: str) -> Look:
