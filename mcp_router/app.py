@@ -173,6 +173,7 @@ async def open_app(settings: Settings, *, instruments: Instruments = PLAIN) -> A
             process=this_process(),
             pace=_pace(settings.ledger),
             board=metrics,
+            alarm=keepers.alerts.action_unknown,
             chores=tuple(map(instruments.chore, _chores(keepers, settings.ledger))),
         )
         yield App(

@@ -11,6 +11,7 @@ from random import Random
 from benchmarks.simulation.loop import Loop, pause
 from benchmarks.simulation.weather import Weather
 from mcp_router.domain.action import ARROWS, INITIAL, Action, ActionState
+from mcp_router.domain.record import Record
 from mcp_router.errors import IllegalTransition, StorageUnavailable
 
 TENANT = "acme"
@@ -51,8 +52,9 @@ class VirtualActions:
         *,
         twins: tuple[str, ...] = (),
         since_ms: int = 0,
+        event: Record | None = None,
     ) -> Action:
-        """Insert `wanted`, or let `judge` replace the row of its key."""
+        """Insert `wanted`, or let `judge` replace the row of its key; there is no decision log."""
         await self._begin(last=wanted.state not in INITIAL)
         existing = self.rows.get(wanted.key)
 

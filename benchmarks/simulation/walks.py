@@ -123,6 +123,7 @@ class Sweeper(Reconciler):
             process=process,
             pace=PACE,
             board=_NoBoard(),
+            alarm=lambda action: None,
         )
 
     async def round(self) -> None:

@@ -21,11 +21,14 @@ from benchmarks.simulation.walks import LEASE_S, Asked, Caller, Sweeper
 from benchmarks.simulation.watch import Watch
 from benchmarks.simulation.weather import HOUR_MS, MINUTE_MS, weather_of
 from mcp_router.actions import Wish
+from mcp_router.audit.heads import audit_record
 from mcp_router.domain.action import Action, ActionState, Strategy
+from mcp_router.domain.audit_event import AuditChange, AuditEvent
 from mcp_router.domain.call import Call
 from mcp_router.domain.caller import Caller as Person
 from mcp_router.domain.caller import Scope
 from mcp_router.domain.effect import Effect
+from mcp_router.domain.record import Record
 from mcp_router.domain.ticket import Visibility
 from mcp_router.domain.write import NewComment, UpdateTicket
 from mcp_router.errors import IllegalTransition, LeaseLost, RouterError
@@ -265,9 +268,16 @@ class World:
         await pause(0 if self._calm else int(self.dice.random() * PERSON_THINKS_MS))
 
         try:
-            await ledger.resolve(row, ref=ref, decided_by="agent")
+            await ledger.resolve(row, ref=ref, decided_by="agent", event=self._verdict(row))
         except RouterError as error:
             self.loop.note(f"cannot decide: {error.code}")
+
+    def _verdict(self, row: Action) -> Record:
+        """Return what the decision log would be told."""
+        event = AuditEvent(
+            change=AuditChange.ACTION_RESOLVED, who="agent", action_id=row.action_id, tenant=TENANT
+        )
+        return audit_record(event, self.clock, self.entropy)
 
     def _go_away(self) -> None:
         """Let the store or a desk be away for a while."""

@@ -48,10 +48,13 @@ class WatchedStore:
         *,
         twins: tuple[str, ...] = (),
         since_ms: int = 0,
+        event: Record | None = None,
     ) -> Action:
         """Pass `claim`."""
         with _around(self._failpoints, "claim"):
-            return await self._store.claim(wanted, judge, lease_s, twins=twins, since_ms=since_ms)
+            return await self._store.claim(
+                wanted, judge, lease_s, twins=twins, since_ms=since_ms, event=event
+            )
 
     async def change(self, old: Action, new: Action) -> bool:
         """Pass `change_to_` and the state."""

@@ -9,12 +9,13 @@ from mcp_router.alerts.aggregate import WINDOW_MS, judge, merged
 from mcp_router.alerts.delivery import Deliverer
 from mcp_router.alerts.digest import DayBook
 from mcp_router.alerts.patience import GIVEN_UP_MS
-from mcp_router.alerts.reading import facts_of, read
+from mcp_router.alerts.reading import facts_of, lost_action, read
 from mcp_router.alerts.sink import Sink, open_sink
 from mcp_router.alerts.store import AlertStore
 from mcp_router.alerts.watch import Watch
 from mcp_router.alerts_settings import AlertSettings, SinkSettings
 from mcp_router.clock import Clock
+from mcp_router.domain.action import Action
 from mcp_router.domain.alert import Alert, AlertKind, Intake, alert_id
 from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.domain.record import Record
@@ -79,6 +80,13 @@ class Alerts:
         """Note an alert, unless no sink wants its kind."""
         if alert.kind in self._kinds:
             self._waiting[alert.key] = merged(self._waiting.get(alert.key), alert)
+
+    def action_unknown(self, action: Action) -> None:
+        """Note that nobody knows whether a write was applied whose caller is gone.
+
+        Several processes may tell of the same action; it stays one alert.
+        """
+        self.raise_alert(lost_action(action, self._clock.now_ms()))
 
     def verification_failed(self, *, source: str, seq: int | None, problem: str) -> None:
         """Note that the decision log does not verify.

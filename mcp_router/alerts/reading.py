@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mcp_router.domain.action import Action
 from mcp_router.domain.alert import Alert, AlertKind, DayCounts, Fact, FactValue, alert_id, fact
 from mcp_router.domain.attempt import Attempt, Purpose, Reason
 from mcp_router.domain.record import Record
@@ -139,6 +140,21 @@ def unknown_action(record: Record) -> Alert | None:
     )
 
 
+def lost_action(action: Action, now_ms: int) -> Alert:
+    """Return the alert that nobody knows whether a write was applied, which left no record."""
+    kind = AlertKind.ACTION_UNKNOWN
+    return Alert(
+        alert_id=alert_id(kind, action.action_id),
+        kind=kind,
+        key=_key(kind, action.tenant, action.target),
+        at_ms=now_ms,
+        tenant=action.tenant,
+        facts=facts_of(
+            ("target", action.target), ("tool", action.tool), ("action_id", action.action_id)
+        ),
+    )
+
+
 def is_unknown(record: Record) -> bool:
     """Return whether nobody knows if the call's write was applied."""
     return UNKNOWN in (record.outcome, record.error_code)
@@ -183,12 +199,16 @@ def _alert(
     tenant: str | None = None,
 ) -> Alert:
     """Return the alert about a record: the same one, however often the record is read."""
-    about = " ".join(part for part in (kind.value, tenant, subject) if part)
     return Alert(
         alert_id=alert_id(kind, record.decision_id),
         kind=kind,
-        key=about,
+        key=_key(kind, tenant, subject),
         at_ms=record.at_ms + record.latency_ms,
         tenant=tenant,
         facts=facts,
     )
+
+
+def _key(kind: AlertKind, tenant: str | None, subject: str) -> str:
+    """Return what alerts about the same thing have in common."""
+    return " ".join(part for part in (kind.value, tenant, subject) if part)

@@ -164,17 +164,14 @@ def resolve_action(
 
 
 async def _resolve(storage: str, action: Action, ref: Ref | None, event: AuditEvent) -> Action:
-    """Write the verdict into the ledger, and into the log right after; the server may be running.
-
-    A verdict whose event is lost with this process is still in the ledger's own events.
-    """
+    """Write the verdict into the ledger and its event into the log; the server may be running."""
     clock = SystemClock()
 
     async with aclosing(open_store(storage)) as store:
         decided_by = f"{event.who}: {event.why}"
-        decided = await Ledger(store.actions, clock).resolve(action, ref=ref, decided_by=decided_by)
-        await store.decisions.append(audit_record(event, clock, os.urandom))
-        return decided
+        told = audit_record(event, clock, os.urandom)
+        ledger = Ledger(store.actions, clock)
+        return await ledger.resolve(action, ref=ref, decided_by=decided_by, event=told)
 
 
 def _row(action: Action) -> dict[str, object]:

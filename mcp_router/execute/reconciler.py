@@ -20,7 +20,7 @@ from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.errors import RouterError, StorageUnavailable
 from mcp_router.execute.delivery import Delivery, Shipment
 from mcp_router.execute.targets import Desk
-from mcp_router.ledger.ledger import Ledger
+from mcp_router.ledger.ledger import OPEN, Ledger
 from mcp_router.ledger.parcel import unpack
 
 _logger = logging.getLogger(__name__)
@@ -102,9 +102,14 @@ class Reconciler:
         process: str,
         pace: Pace,
         board: Board,
+        alarm: Callable[[Action], None],
         chores: tuple[Chore, ...] = (),
     ) -> None:
-        """Work for `process` on `desks`, and do the `chores`; nothing begins before `run`."""
+        """Work for `process` on `desks`, and do the `chores`; nothing begins before `run`.
+
+        `alarm` is told of a write that no call has told of and that stays open: its caller ended
+        without a word.
+        """
         self._ledger = ledger
         self._desks = desks
         self._clock = clock
@@ -112,6 +117,7 @@ class Reconciler:
         self._process = process
         self._pace = pace
         self._board = board
+        self._alarm = alarm
         self._chores = chores
 
     async def run(self) -> None:
@@ -149,6 +155,9 @@ class Reconciler:
             if state is not None:
                 done.note(state)
                 self._board.reconciled(desk.name, state)
+
+                if action.state is ActionState.SENDING and state in OPEN:
+                    self._alarm(action)
 
             if done.unknown_in_a_row >= DISCOURAGED:
                 break

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from mcp_router.clock import Clock
 from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
+from mcp_router.domain.record import Record
 from mcp_router.errors import (
     ActionNotOpen,
     LeaseLost,
@@ -41,12 +42,14 @@ class ActionStore(Protocol):
         *,
         twins: tuple[str, ...] = (),
         since_ms: int = 0,
+        event: Record | None = None,
     ) -> Action:
         """Insert `wanted`, or replace the row of its key by what `judge` makes of it.
 
         `judge` learns whether an owner still holds the row; returning the row itself leaves it as
         it is, and what `judge` raises leaves it so too. What is written has a new lease. A row of
-        one of `twins` that was created after `since_ms` stands for the key's own.
+        one of `twins` that was created after `since_ms` stands for the key's own. `event` is
+        appended to the decision log in the same transaction, unless `judge` raises.
         """
 
     async def change(self, old: Action, new: Action) -> bool:
@@ -256,9 +259,12 @@ class Ledger:
 
         return self._left(row)
 
-    async def resolve(self, action: Action, *, ref: Ref | None, decided_by: str) -> Action:
+    async def resolve(
+        self, action: Action, *, ref: Ref | None, decided_by: str, event: Record
+    ) -> Action:
         """Settle an action as a person has found it: applied, with what it made, or never.
 
+        `event` tells the decision log of it, in the same transaction.
         `action` is as the person knew it when they looked at the desk: "never" counts only if
         nobody has had it since, who may have sent it again. What was seen there stays seen.
 
@@ -280,7 +286,7 @@ class Ledger:
             )
             return _answered(done)
 
-        return await self._store.claim(action, decide, self._lease_s)
+        return await self._store.claim(action, decide, self._lease_s, event=event)
 
     async def get(self, tenant: str, action_id: str) -> Action:
         """Return the tenant's action.

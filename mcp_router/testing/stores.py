@@ -26,9 +26,10 @@ class MemoryActions:
     what comes before the `#` of an owner.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        """Start empty."""
+    def __init__(self, clock: Clock, records: "MemoryRecords | None" = None) -> None:
+        """Start empty; events go to `records`, or nowhere."""
         self._clock = clock
+        self._log = records
         self._rows: dict[tuple[str, str], Action] = {}
         self._events: list[tuple[str, ActionEvent]] = []
         self._sent_ms: dict[str, int] = {}
@@ -44,9 +45,26 @@ class MemoryActions:
         *,
         twins: tuple[str, ...] = (),
         since_ms: int = 0,
+        event: Record | None = None,
     ) -> Action:
         """Insert `wanted`, or let `judge` replace the row of its key or of a young twin."""
         await _commit(self.broken)
+        row = self._claimed(wanted, judge, lease_s, twins, since_ms)
+
+        if event is not None and self._log is not None:
+            self._log.add(event)
+
+        return row
+
+    def _claimed(
+        self,
+        wanted: Action,
+        judge: Callable[[Action, bool], Action],
+        lease_s: float,
+        twins: tuple[str, ...],
+        since_ms: int,
+    ) -> Action:
+        """Return what the row is after `judge` has looked at it."""
         near = [self._rows.get((wanted.tenant, twin)) for twin in twins]
         young = (row for row in near if row is not None and row.created_ms > since_ms)
         existing = self._rows.get((wanted.tenant, wanted.key)) or next(young, None)

@@ -19,6 +19,7 @@ from mcp_router.testing.stores import MemoryRecords
 from tests.alerts.parts import SECRET, House, body, running, slack, webhook
 from tests.alerts.receiver import Receiver, receiving
 from tests.alerts.records import FELL_BACK, FIRST, OVER, SECOND, call
+from tests.storage.rows import action
 
 DAY_S = 86_400.0
 
@@ -120,6 +121,30 @@ async def test_a_log_that_does_not_verify_names_its_first_broken_row(
         {"source": "export", "problem": "(withheld)", "count": 1},
         {"source": "store", "seq": 7, "problem": "broken_link", "count": 1},
     ]
+
+
+async def test_a_write_that_its_caller_has_left_open_is_told_once_by_all_replicas(
+    house: House, receiver: Receiver
+) -> None:
+    lost = action("lost", owner=None)
+
+    async with running(house, webhook(receiver)) as one, running(house, webhook(receiver)) as two:
+        for alerts in (one, two, one):
+            alerts.action_unknown(lost)
+            await alerts.work()
+
+        house.clock.advance(300)
+        await asyncio.gather(one.work(), two.work())
+
+    (arrived,) = receiver.arrived
+    assert body(arrived)["type"] == "action.unknown"
+    assert body(arrived)["data"] == {
+        "target": lost.target,
+        "tool": lost.tool,
+        "tenant": lost.tenant,
+        "action_id": "act_lost",
+        "count": 1,
+    }
 
 
 def change(name: str, at_ms: int = NOON_MS) -> Record:

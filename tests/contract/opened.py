@@ -64,7 +64,7 @@ async def memory(folder: Path) -> AsyncIterator[Opened]:
     clock = ManualClock()
     records = MemoryRecords()
     yield Opened(
-        actions=MemoryActions(clock),
+        actions=MemoryActions(clock, records),
         records=records,
         budgets=MemoryBudgets(clock),
         estimates=MemoryEstimates(),

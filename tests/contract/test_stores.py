@@ -16,7 +16,7 @@ from mcp_router.domain.action import (
 from mcp_router.errors import IllegalTransition, LeaseLost
 from mcp_router.ledger.ledger import ActionStore
 from tests.contract.opened import Opened, found
-from tests.storage.rows import action
+from tests.storage.rows import action, record
 from tests.storage.walks import as_it_is, never, timeless, walked
 
 
@@ -167,6 +167,26 @@ async def test_a_young_twin_stands_for_a_key_that_is_new(actions: ActionStore) -
     assert await meets("c", ("old", "young"), 1000) == "young"
     assert await meets("d", ("old", "none"), 1000) == "d"
     assert await meets("old", ("young",), 0) == "old"
+
+
+async def test_an_event_of_a_claim_is_in_the_log_if_the_claim_is(store: Opened) -> None:
+    event = record("verdict", tool="audit")
+    await store.actions.claim(action(), never, 60, event=event)
+
+    [kept] = await store.heads.rows(0, 10)
+    assert await store.records.find("acme", event.decision_id) is not None
+
+    def refuse(row: Action, held: bool) -> Action:
+        raise LeaseLost("not this one")
+
+    with pytest.raises(LeaseLost):
+        await store.actions.claim(action(), refuse, 60, event=record("refused"))
+
+    await store.actions.claim(action(), taken("b#1"), 60, event=record("second"))
+    second = await found(store.actions, action())
+    assert (second.owner, second.fence) == ("b#1", 2)
+    assert [row.seq for row in await store.heads.rows(0, 10)] == [kept.seq, kept.seq + 1]
+    assert await store.records.find("acme", "dec_refused") is None
 
 
 # --- Leases

@@ -34,6 +34,7 @@ class Notes:
         self.attempts: list[Attempt] = []
         self.reconciliations: list[tuple[str, ActionState]] = []
         self.shown: list[Counts] = []
+        self.alarms: list[Action] = []
 
     def attempted(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)
@@ -129,6 +130,7 @@ def reconciler(
         process=process,
         pace=pace,
         board=notes,
+        alarm=notes.alarms.append,
         chores=chores,
     )
 

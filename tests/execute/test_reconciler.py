@@ -56,6 +56,22 @@ async def test_what_a_former_process_left_is_decided_at_the_start(
     assert (desk.sends, one.effects()) == (sends, int(applied or sends))
     assert notes.reconciliations == [("a", state)]
     assert [attempt.evidence for attempt in notes.attempts] == [Evidence.APPLIED] * sends
+    still_open = [row.action_id] if state in (UNKNOWN, NEEDS_HUMAN) else []
+    assert [one.action_id for one in notes.alarms] == still_open
+
+
+async def test_what_its_call_has_left_unknown_is_no_news_to_anybody() -> None:
+    desk = watched("a", PROBE)
+    one, clock = dock(desk)
+    row = await leave_open(one, "1", desk)
+    clock.advance(EVERY_S)
+    notes = Notes()
+
+    await reconciler(one, notes).sweep(desk)
+
+    assert await state_of(one, row) is UNKNOWN
+    assert notes.reconciliations == [("a", UNKNOWN)]
+    assert notes.alarms == []
 
 
 async def test_what_is_found_out_in_the_background_is_what_a_replay_says() -> None:

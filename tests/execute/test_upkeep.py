@@ -21,6 +21,7 @@ from tests.execute.reconciling import (
     watched,
 )
 from tests.execute.shipping import PROCESS
+from tests.storage.rows import record
 
 NATIVE = Strategy.NATIVE_KEY
 SUCCEEDED, SENDING, UNKNOWN = ActionState.SUCCEEDED, ActionState.SENDING, ActionState.UNKNOWN
@@ -135,7 +136,9 @@ async def test_what_was_decided_long_ago_becomes_a_tombstone() -> None:
     old = [await leave_open(one, name, desk, applied=True) for name in names]
 
     for row in old:
-        await one.ledger.resolve(row, ref=Ref(id="1"), decided_by="dana: saw it")
+        await one.ledger.resolve(
+            row, ref=Ref(id="1"), decided_by="dana: saw it", event=record(row.action_id)
+        )
 
     undecided = await leave_open(one, "undecided", desk)
     desk.unreadable = lost_answer()

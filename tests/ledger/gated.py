@@ -10,6 +10,7 @@ from benchmarks.simulation.weather import Fate
 from mcp_router.clock import Clock
 from mcp_router.domain.action import Action, ActionState, Precondition, Ref, Strategy
 from mcp_router.domain.attempt import Reason
+from mcp_router.domain.record import Record
 from mcp_router.domain.ticket import Customer, CustomerQuery
 from mcp_router.domain.write import DeskWrite
 from mcp_router.errors import SendFailed
@@ -73,9 +74,12 @@ class GatedStore:
         *,
         twins: tuple[str, ...] = (),
         since_ms: int = 0,
+        event: Record | None = None,
     ) -> Action:
         return await self._through(
-            lambda: self._store.claim(wanted, judge, lease_s, twins=twins, since_ms=since_ms)
+            lambda: self._store.claim(
+                wanted, judge, lease_s, twins=twins, since_ms=since_ms, event=event
+            )
         )
 
     async def change(self, old: Action, new: Action) -> bool:

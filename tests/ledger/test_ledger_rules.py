@@ -42,6 +42,7 @@ from mcp_router.ledger.ledger import Ledger
 from mcp_router.testing.clock import ManualClock
 from mcp_router.testing.stores import MemoryActions
 from tests.ledger.gated import Gate, GatedDesk, GatedStore
+from tests.storage.rows import record
 
 KEYS = ("k0", "k1")
 DECIDED = frozenset({ActionState.SUCCEEDED, ActionState.FAILED})
@@ -347,7 +348,7 @@ class LedgerRules(RuleBasedStateMachine):
 
         try:
             ref = self.desk.truth.find(row.marker)
-            await ledger.resolve(row, ref=ref, decided_by="erin: looked")
+            await ledger.resolve(row, ref=ref, decided_by="erin: looked", event=record())
         except RouterError:
             return
 

@@ -12,7 +12,7 @@ from mcp_router.ledger.answer import Answer, kept_answer
 from mcp_router.storage.store import open_archive, open_store
 from tests.cli.running import run
 from tests.ledger.bench import Bench, as_read
-from tests.storage.rows import action
+from tests.storage.rows import action, record
 
 REF = Ref(id="4711")
 BY = "dana: saw it in the ticket"
@@ -39,7 +39,7 @@ async def test_a_verdict_settles_what_nobody_else_can_decide(
 ) -> None:
     row = await open_action(bench, before)
 
-    resolved = await bench.ledger.resolve(row, ref=ref, decided_by=BY)
+    resolved = await bench.ledger.resolve(row, ref=ref, decided_by=BY, event=record())
 
     assert (resolved.state, resolved.ref, resolved.decided_by) == (state, ref, BY)
     assert (resolved.fence, resolved.owner) == (row.fence + 1, None)
@@ -51,7 +51,7 @@ async def test_a_verdict_settles_what_nobody_else_can_decide(
 async def test_what_a_verdict_says_is_what_every_replay_says(bench: Bench) -> None:
     row = await bench.unknown("one")
     bench.clock.advance(60)
-    resolved = await bench.ledger.resolve(row, ref=REF, decided_by=BY)
+    resolved = await bench.ledger.resolve(row, ref=REF, decided_by=BY, event=record())
 
     _, met = await bench.reserve("two")
 
@@ -69,7 +69,7 @@ async def test_what_a_call_is_still_at_is_not_decided(bench: Bench, before: str)
         row = await bench.ledger.lost(row, "outcome_unknown")
 
     with pytest.raises(ActionNotOpen):
-        await bench.ledger.resolve(row, ref=REF, decided_by=BY)
+        await bench.ledger.resolve(row, ref=REF, decided_by=BY, event=record())
 
     assert as_read(await bench.row(row)) == as_read(row)
 
@@ -77,11 +77,13 @@ async def test_what_a_call_is_still_at_is_not_decided(bench: Bench, before: str)
 @pytest.mark.parametrize("first", [REF, None])
 async def test_a_verdict_is_final(bench: Bench, first: Ref | None) -> None:
     row = await bench.unknown("one")
-    resolved = await bench.ledger.resolve(row, ref=first, decided_by=BY)
+    resolved = await bench.ledger.resolve(row, ref=first, decided_by=BY, event=record())
 
     for again in (row, resolved):
         with pytest.raises(ActionNotOpen):
-            await bench.ledger.resolve(again, ref=None, decided_by="erin: did not see it")
+            await bench.ledger.resolve(
+                again, ref=None, decided_by="erin: did not see it", event=record()
+            )
 
     assert as_read(await bench.row(row)) == as_read(resolved)
 
@@ -91,7 +93,7 @@ async def test_what_was_never_sent_needs_no_verdict(bench: Bench) -> None:
     bench.dead.add("one")
 
     with pytest.raises(ActionNotOpen):
-        await bench.ledger.resolve(row, ref=None, decided_by=BY)
+        await bench.ledger.resolve(row, ref=None, decided_by=BY, event=record())
 
 
 @pytest.fixture
@@ -133,12 +135,17 @@ def test_the_command_writes_the_verdict_into_the_ledger(config: Path, tmp_path: 
     with open_archive(f"sqlite:///{tmp_path}/router.db") as archive:
         first, second = archive.action("act_0"), archive.action("act_1")
         details = [event.detail for event in archive.events("act_0")]
+        told = [one.record.audit for one in archive.records()]
 
     assert first is not None
     assert second is not None
     assert (first.ref, first.decided_by) == (Ref(id="101"), "dana: saw it")
     assert (second.ref, second.decided_by) == (None, "dana: saw it")
     assert details[-1] == "dana: saw it"
+    assert [(one.action_id, one.state, one.who) for one in told if one] == [
+        ("act_0", "applied", "dana"),
+        ("act_1", "not-applied", "dana"),
+    ]
 
 
 def test_what_it_made_is_named_where_there_was_nothing_before(config: Path) -> None:

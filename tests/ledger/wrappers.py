@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from mcp_router.clock import Clock
 from mcp_router.domain.action import Action, ActionState
+from mcp_router.domain.record import Record
 from mcp_router.errors import StorageUnavailable
 from mcp_router.testing.stores import MemoryActions
 
@@ -23,8 +24,11 @@ class CountingActions(MemoryActions):
         *,
         twins: tuple[str, ...] = (),
         since_ms: int = 0,
+        event: Record | None = None,
     ) -> Action:
-        row = await super().claim(wanted, judge, lease_s, twins=twins, since_ms=since_ms)
+        row = await super().claim(
+            wanted, judge, lease_s, twins=twins, since_ms=since_ms, event=event
+        )
         self.commits.append(row.state)
         return row
 

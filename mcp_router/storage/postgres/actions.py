@@ -13,6 +13,7 @@ from typing import TypeVar
 import psycopg
 
 from mcp_router.domain.action import Action, ActionState
+from mcp_router.domain.record import Record
 from mcp_router.errors import IllegalTransition, InvalidArguments, RouterError
 from mcp_router.storage.postgres import rows
 from mcp_router.storage.postgres.claims import (
@@ -26,6 +27,7 @@ from mcp_router.storage.postgres.claims import (
     take,
 )
 from mcp_router.storage.postgres.database import Connection, Database, Job
+from mcp_router.storage.postgres.decisions import append_record, is_kept
 from mcp_router.storage.postgres.writer import Writer
 
 Item = TypeVar("Item")
@@ -64,20 +66,25 @@ class ActionTable:
         *,
         twins: tuple[str, ...] = (),
         since_ms: int = 0,
+        event: Record | None = None,
     ) -> Action:
         """Insert `wanted`, or let `judge` look at the row that has its key.
 
         A row of one of `twins` that was created after `since_ms` stands for the key's own.
         `judge` also learns whether the row's owner still holds it by the database's clock. It
         returns the row as it is to leave it so, or the row as it shall be, which then has a new
-        lease; it must be pure, and what it raises leaves everything as it is. Returns what the
-        row is afterwards.
+        lease; it must be pure, and what it raises leaves everything as it is; else `event` is
+        appended to the decision log in the same transaction. Returns what the row is afterwards.
 
         Raises:
             IllegalTransition: an action does not begin like `wanted`, or go on like the judge's.
             StorageUnavailable: nothing was claimed, as far as can be known.
         """
         asked = Claim(wanted=wanted, lease_ms=round(lease_s * 1000), twins=twins, since_ms=since_ms)
+
+        if event is not None:
+            return await self._claim_and_tell(asked, judge, event)
+
         # Twins are found under locks that are held until the commit, so these go alone.
         found = None if twins else await self._claims.add(asked)
 
@@ -213,6 +220,21 @@ class ActionTable:
 
         alone = await asyncio.gather(*(commit([one]) for one in batch))
         return [answer for [answer] in alone]
+
+    async def _claim_and_tell(self, asked: Claim, judge: Judge, event: Record) -> Action:
+        """Return what the row is after `judge` has looked at it, and `event` was appended."""
+
+        async def job(connection: Connection, again: bool) -> Action:
+            async with connection.transaction():
+                # After a lost connection the former try may have been kept, event and all.
+                if again and await is_kept(connection, event):
+                    return await settle(connection, asked, lambda row, held: row, again=False)
+
+                row = await settle(connection, asked, judge, again=False)
+                await append_record(connection, event)
+                return row
+
+        return await self._lawfully(job)
 
     async def _lawfully(self, job: Job[T]) -> T:
         """Run a job that writes.

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from mcp_router.domain.action import INITIAL, Action, ActionState
+from mcp_router.domain.record import Record
 from mcp_router.errors import IllegalTransition
 from mcp_router.storage.owner import Host
 from mcp_router.storage.sqlite.database import Database
+from mcp_router.storage.sqlite.decisions import insert_record
 from mcp_router.storage.sqlite.rows import (
     COLUMNS,
     IDENTITY,
@@ -81,13 +83,15 @@ class ActionTable:
         *,
         twins: tuple[str, ...] = (),
         since_ms: int = 0,
+        event: Record | None = None,
     ) -> Action:
         """Insert `wanted`, or let `judge` look at the row that has its key, in one transaction.
 
         A row of one of `twins` that was created after `since_ms` stands for the key's own.
         `judge` also learns whether the row's owner still holds it. It returns the row as it is to
         leave it so, or the row as it shall be, which then has a new lease; it must be pure, and
-        what it raises is raised here. Returns what the row is afterwards.
+        what it raises is raised here; else `event` is appended to the decision log in the same
+        transaction. Returns what the row is afterwards.
 
         Raises:
             IllegalTransition: the database itself refused.
@@ -118,7 +122,15 @@ class ActionTable:
 
             return self._take(connection, existing, judged, lease_ms)
 
-        return await self._write(job)
+        def told(connection: sqlite3.Connection) -> Action:
+            row = job(connection)
+
+            if event is not None:
+                insert_record(connection, event)
+
+            return row
+
+        return await self._write(told)
 
     async def change(self, old: Action, new: Action) -> bool:
         """Replace `old` by `new` if the row still has `old`'s state and fence; say whether.
