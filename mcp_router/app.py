@@ -28,7 +28,7 @@ from mcp_router.execute.chain import Gate
 from mcp_router.execute.judge import Judge, Unit
 from mcp_router.execute.reconciler import Chore, Pace, Reconciler
 from mcp_router.execute.shelf import Shelf
-from mcp_router.execute.targets import Desk, Targets
+from mcp_router.execute.targets import Desk, Provider, Targets
 from mcp_router.health.board import HealthBoard
 from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
@@ -38,7 +38,7 @@ from mcp_router.opening import open_detectors, open_tracer
 from mcp_router.policy.source import PolicySource
 from mcp_router.privacy.keeper import Privacy
 from mcp_router.providers.prices import PriceBook
-from mcp_router.providers.provider import Provider, open_provider
+from mcp_router.providers.provider import open_provider
 from mcp_router.providers.tokens import TokenScale
 from mcp_router.rollout.stages import Stages
 from mcp_router.router import Router
