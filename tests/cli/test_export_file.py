@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pyarrow
 import pytest
 from pyarrow import parquet
@@ -192,15 +193,13 @@ def test_duckdb_reads_the_same_calls_from_all_three_formats(tmp_path: Path) -> N
 
 
 def test_pandas_reads_the_same_calls_from_all_three_formats(tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas", reason="pandas is not installed (pip install pandas)")
-
     for kind in Format:
         export(tmp_path / kind.value, kind)
 
     frames = (
-        pandas.read_json(tmp_path / "jsonl", lines=True),
-        pandas.read_csv(tmp_path / "csv"),
-        pandas.read_parquet(tmp_path / "parquet"),
+        pd.read_json(tmp_path / "jsonl", lines=True),
+        pd.read_csv(tmp_path / "csv"),
+        pd.read_parquet(tmp_path / "parquet"),
     )
     assert [list(frame["seq"]) for frame in frames] == [list(range(1, 13))] * 3
 
