@@ -117,17 +117,6 @@ class AnswerCache:
             (place, _), least = next(iter(self._used.items()))
             self._take(place, least.entry)
 
-    def purge(self, partition: Partition | None = None) -> int:
-        """Forget the answers of a partition, or all; return how many those were."""
-        places = [*self._shelves] if partition is None else [partition]
-        before = len(self._used)
-
-        for place in places:
-            for entry in [*self._shelves.get(place, ())]:
-                self._take(place, entry)
-
-        return before - len(self._used)
-
     def _same(self, shelf: Shelf, partition: Partition, asked: Wording) -> Hit | None:
         """Return the same question; one whose time is over is forgotten."""
         entry = shelf.same(asked.normal)

@@ -1,10 +1,10 @@
 """Which rule of a policy a call falls under."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
-from mcp_router.domain.policy import Condition, Rule
+from mcp_router.domain.policy import Condition
 from mcp_router.domain.signals import Signals
 
 Test: TypeAlias = Callable[[Signals], bool]
@@ -18,6 +18,11 @@ class Matcher:
     """The rules of a policy made ready: what a rule does not ask costs a call nothing.
 
     Tool and intent tell most rules apart, so a call meets only the rules that may be about both.
+
+    What a caller did not say is none of the listed values, and neither above nor below a bound.
+    Customer tiers, locales, channels, topics, flags, kinds of personal data and a ticket's words
+    are compared without regard to case, because hosts write them as they like; a locale covers
+    its regions, so that `de` also means `de-AT`. Names of tools, tenants and intents are exact.
     """
 
     def __init__(self, asked: Iterable[Condition]) -> None:
@@ -56,23 +61,6 @@ class _Asked(NamedTuple):
     tools: tuple[str, ...]
     intents: tuple[str, ...]
     tried: Tried
-
-
-def match_rule(rules: Sequence[Rule], signals: Signals) -> Rule | None:
-    """Return the first rule whose condition holds, None if none does."""
-    at = Matcher([rule.when for rule in rules]).match(signals)
-    return None if at is None else rules[at]
-
-
-def holds(condition: Condition, signals: Signals) -> bool:
-    """Tell whether everything that the condition asks for is so.
-
-    What a caller did not say is none of the listed values, and neither above nor below a bound.
-    Customer tiers, locales, channels, topics, flags, kinds of personal data and a ticket's words
-    are compared without regard to case, because hosts write them as they like; a locale covers
-    its regions, so that `de` also means `de-AT`. Names of tools, tenants and intents are exact.
-    """
-    return Matcher((condition,)).match(signals) is not None
 
 
 def _tests(asked: Condition) -> tuple[Test, ...]:

@@ -141,20 +141,6 @@ def test_the_least_used_answer_goes_first(cache: AnswerCache) -> None:
     assert len(cache) == 3
 
 
-def test_a_partition_is_forgotten_alone_and_all_together(cache: AnswerCache) -> None:
-    globex = replace(ACME, tenant="globex")
-    cache.keep(ACME, "one", answer("1"), ttl_s=60)
-    cache.keep(ACME, "two", answer("2"), ttl_s=60)
-    cache.keep(globex, "one", answer("3"), ttl_s=60)
-
-    assert cache.purge(ACME) == 2
-    assert cache.purge(ACME) == 0
-    assert cache.nearest(ACME, "one") is None
-    assert cache.nearest(globex, "one") is not None
-    assert cache.purge() == 1
-    assert len(cache) == 0
-
-
 def cosine(one: Wording, other: Wording) -> float:
     told = len({*one.telling} & {*other.telling})
     carried = len({*one.carrying} & {*other.carrying})

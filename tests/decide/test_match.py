@@ -1,11 +1,12 @@
 """The first rule whose condition holds decides; a condition asks only what it says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import pytest
 
-from mcp_router.decide.match import holds, match_rule
-from mcp_router.domain.policy import Condition
+from mcp_router.decide.match import Matcher
+from mcp_router.domain.policy import Condition, Rule
 from mcp_router.domain.signals import Intent, Signals
 from tests.decide.examples import COMPLETION as PLAIN
 from tests.decide.examples import rule
@@ -28,6 +29,15 @@ COMPLETION = replace(
 SURE = Intent(name="refund_dispute", confidence=0.8)
 
 
+def holds(condition: Condition, signals: Signals) -> bool:
+    return Matcher((condition,)).match(signals) is not None
+
+
+def first_of(rules: Sequence[Rule], signals: Signals) -> Rule | None:
+    at = Matcher([one.when for one in rules]).match(signals)
+    return None if at is None else rules[at]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A condition of one field, with calls that meet it and calls that do not."""
@@ -38,7 +48,7 @@ class Case:
 
 
 # One case for every field of Condition: a new field without a case fails the test below it, and
-# with a case it fails until `holds` reads the field.
+# with a case it fails until the matcher reads the field.
 CASES = {
     "tools": Case(
         asked=Condition(tools=("lookup_ticket", "route_completion")),
@@ -269,16 +279,15 @@ def test_the_first_rule_that_holds_decides() -> None:
     first = rule("first", "cost", when=Condition(channels=("email",)))
     second = rule("second", "quality")
 
-    assert match_rule((never, first, second), COMPLETION) is first
-    assert match_rule((never, second, first), COMPLETION) is second
+    assert first_of((never, first, second), COMPLETION) is first
+    assert first_of((never, second, first), COMPLETION) is second
 
 
 def test_a_call_may_fall_under_no_rule() -> None:
     assert (
-        match_rule((rule("never", "cost", when=Condition(tenants=("globex",))),), COMPLETION)
-        is None
+        first_of((rule("never", "cost", when=Condition(tenants=("globex",))),), COMPLETION) is None
     )
-    assert match_rule((), COMPLETION) is None
+    assert first_of((), COMPLETION) is None
 
 
 def test_rules_about_a_tool_and_an_intent_keep_their_order_among_the_others() -> None:
@@ -290,7 +299,7 @@ def test_rules_about_a_tool_and_an_intent_keep_their_order_among_the_others() ->
         rule("all", "cost"),
     )
     found = {
-        (tool, intent): match_rule(
+        (tool, intent): first_of(
             rules, replace(COMPLETION, tool=tool, intent=Intent(name=intent, confidence=1.0))
         )
         for tool in ("lookup_ticket", "route_completion", "get_action")
