@@ -24,7 +24,7 @@ from mcp_router.desks.zendesk import ZendeskDesk
 from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.errors import StorageUnavailable
-from mcp_router.execute.chain import Gate
+from mcp_router.execute.gate import Gate
 from mcp_router.execute.judge import Judge, Unit
 from mcp_router.execute.reconciler import Chore, Pace, Reconciler
 from mcp_router.execute.shelf import Shelf

@@ -29,7 +29,8 @@ from mcp_router.domain.guardrails import Advice, AnswerConfidence, CacheUse
 from mcp_router.domain.privacy import NOTHING_KNOWN, KnownFields
 from mcp_router.domain.record import ModelAnswer
 from mcp_router.errors import StorageUnavailable
-from mcp_router.execute.chain import Answer, Chain, Gate
+from mcp_router.execute.chain import Answer, Chain
+from mcp_router.execute.gate import Gate
 from mcp_router.execute.guarded import Guarded, withholds
 from mcp_router.execute.judge import Judge, Judged, Served, Unit, require_candidates
 from mcp_router.execute.purse import TicketPurse
@@ -138,7 +139,9 @@ class Router:
                 completion = kept
             else:
                 veil = await self._privacy.veil(talk)
-                completion = await self._ask(judged, call, order, accounts, draft, veil)
+                completion = await self._ask(
+                    judged, call, order, accounts, draft, veil, began_s=started_s
+                )
                 await self._privacy.keep(talk, veil, order.request, completion)
 
             draft.answer_digest = await self._privacy.answer_digest(talk, completion)
@@ -211,6 +214,8 @@ class Router:
         accounts: tuple[Account, ...],
         draft: Draft,
         veil: Veil,
+        *,
+        began_s: float,
     ) -> Completion:
         """Return a model's answer, or what stands in its place where a person takes over."""
         decision = judged.decision
@@ -230,6 +235,7 @@ class Router:
             report=draft.attempted,
             gate=self._gate,
             purse=purse,
+            began_s=began_s,
         )
         # What may still be withheld or changed is not handed on while it is written.
         emit = None if withholds(judged) else call.emit

@@ -6,14 +6,18 @@ from dataclasses import replace
 import pytest
 
 from mcp_router.domain.action import ActionState
-from mcp_router.domain.attempt import Evidence, Purpose, Reason
+from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.domain.budget import BudgetPlan, BudgetScope
 from mcp_router.domain.call import Call
-from mcp_router.domain.completion import Completion, CompletionRequest, FinishReason, Message, Role
+from mcp_router.domain.completion import (
+    Completion,
+    CompletionRequest,
+    FinishReason,
+    Message,
+    Role,
+)
 from mcp_router.domain.guardrails import (
-    AdvisorPlan,
     AnswerChecks,
-    AnswerConfidence,
     CachePlan,
     CacheState,
     ConfidencePlan,
@@ -24,7 +28,7 @@ from mcp_router.errors import BudgetExceeded, DeadlineExceeded, SendFailed, Targ
 from mcp_router.router import Completed, Order
 from mcp_router.signals.collect import CallerFacts
 from mcp_router.testing.desks import lost_answer
-from tests.decide.examples import LIMITS, policy, pool, rule
+from tests.decide.examples import policy, pool, rule
 from tests.execute.walks import House, completion
 from tests.storage.rows import action
 
@@ -157,79 +161,6 @@ async def test_no_answer_is_better_than_one_that_breaks_the_checks() -> None:
         await ask(one)
 
     assert one.record.cost_microusd == 20
-
-
-async def test_an_unsure_answer_is_finished_with_a_stronger_models_judgement() -> None:
-    advisor = AdvisorPlan(pool="advisors", below=0.5, max_microusd=50_000)
-    asked = replace(rule("ask", "ask"), confidence=RATED, advisor=advisor)
-    one = house(
-        one_rule(asked),
-        small=[
-            completion("Perhaps tomorrow.\nConfidence: 0.2"),
-            completion("Tomorrow, by noon.\nConfidence: 0.9"),
-        ],
-        big=[completion("Name the time.")],
-    )
-
-    done = await ask(one)
-
-    assert (done.target, done.completion.text) == ("small", "Tomorrow, by noon.")
-    assert [(a.target, a.purpose) for a in done.attempts] == [
-        ("small", Purpose.ANSWER),
-        ("big", Purpose.ADVICE),
-        ("small", Purpose.FINISH),
-    ]
-    assert done.confidence == AnswerConfidence(value=0.9, source=ConfidenceSource.SELF_RATING)
-    assert done.advice is not None
-    assert (done.advice.target, done.advice.followed, done.advice.cost_microusd) == (
-        "big",
-        True,
-        10,
-    )
-    judged = one.providers["big"].asked[0][1].messages[-1].content
-    assert "Where is my parcel?" in judged
-    assert "Perhaps tomorrow." in judged
-    finished = one.providers["small"].asked[1][1].messages
-    assert finished[-2].content == "Perhaps tomorrow."
-    assert finished[-1].content.endswith("Name the time.")
-
-
-async def test_a_sure_answer_asks_nobody_for_advice() -> None:
-    advisor = AdvisorPlan(pool="advisors", below=0.5, max_microusd=50_000)
-    asked = replace(rule("ask", "ask"), confidence=RATED, advisor=advisor)
-    one = house(one_rule(asked), small=[completion("Tomorrow.\nConfidence: 0.8")])
-
-    done = await ask(one)
-
-    assert (done.completion.text, done.advice, len(done.attempts)) == ("Tomorrow.", None, 1)
-
-
-async def test_an_advisor_that_fails_leaves_the_first_answer_and_the_record_says_so() -> None:
-    advisor = AdvisorPlan(pool="advisors", below=0.5, max_microusd=50_000)
-    asked = replace(rule("ask", "ask"), confidence=RATED, advisor=advisor)
-    one = house(
-        one_rule(asked), small=[completion("Perhaps.\nConfidence: 0.2")], big=[lost_answer()]
-    )
-
-    done = await ask(one)
-
-    assert done.completion.text == "Perhaps."
-    assert done.advice is not None
-    assert (done.advice.followed, done.advice.reason) == (False, "it could not be had (reset)")
-    assert one.record.advice == done.advice
-
-
-async def test_advice_is_paid_from_the_calls_one_budget() -> None:
-    advisor = AdvisorPlan(pool="advisors", below=0.5, max_microusd=50_000, max_output_tokens=900)
-    tight = replace(LIMITS, budget_microusd=830, max_output_tokens=800)
-    asked = replace(rule("ask", "ask", limits=tight), confidence=RATED, advisor=advisor)
-    one = house(one_rule(asked), small=[completion("Perhaps.\nConfidence: 0.2")])
-
-    done = await ask(one)
-
-    assert done.completion.text == "Perhaps."
-    assert done.advice is not None
-    assert done.advice.reason == "it could not be had (over_budget)"
 
 
 async def test_below_the_floor_nothing_is_published_and_a_person_takes_over() -> None:

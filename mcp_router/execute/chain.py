@@ -6,7 +6,7 @@ left behind, the next target may be asked. Writes go through `actions.py` instea
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import anyio
 
@@ -17,11 +17,14 @@ from mcp_router.domain.decision import Candidate, ChainLimits
 from mcp_router.errors import (
     BudgetExceeded,
     DeadlineExceeded,
+    InvalidArguments,
     SendFailed,
     TargetError,
     TargetsExhausted,
     TargetsRefused,
 )
+from mcp_router.execute.gate import Gate, OpenGate
+from mcp_router.execute.purse import FreePurse, Purse
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -41,6 +44,10 @@ _FINAL = frozenset(
         Reason.CHECKS_FAILED,
     }
 )
+
+# An attempt that ran out of time ends like this.
+_BY_TIME = frozenset({Reason.TIMEOUT, Reason.REFUSED, Reason.INCOMPLETE})
+_SLACK_S = 0.01  # two clocks measure it
 
 # These a later call would meet again; its budget would be its own, and its answer another one.
 _REFUSED = _FINAL - {Reason.OVER_BUDGET, Reason.CHECKS_FAILED}
@@ -77,43 +84,13 @@ Send = Callable[[Candidate, float], Awaitable[Answer[T]]]
 """Send to a candidate with that many seconds left; raises SendFailed."""
 
 
-class Gate(Protocol):
-    """Stands before the targets: lets nothing through to one that fails anyway."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spell:
+    """The time that one attempt has; `is_short` where the call's end comes before its limit."""
 
-    async def admit(self, target: str) -> bool:
-        """Return whether an attempt may go there now."""
-
-    async def observe(self, attempt: Attempt, *, retry_after_s: float | None = None) -> None:
-        """Learn from an attempt that was admitted, and when it may come again; never raises."""
-
-
-class Purse(Protocol):
-    """Holds the money of a call before it is spent."""
-
-    async def cover(self, total_microusd: int) -> None:
-        """Have that much set aside for the whole call.
-
-        Raises:
-            BudgetExceeded: a budget does not cover it; what was set aside before stays.
-        """
-
-
-class OpenGate:
-    """Lets everything through and learns nothing."""
-
-    async def admit(self, target: str) -> bool:
-        """Return True."""
-        return True
-
-    async def observe(self, attempt: Attempt, *, retry_after_s: float | None = None) -> None:
-        """Forget it."""
-
-
-class FreePurse:
-    """Covers everything: for targets that cost nothing."""
-
-    async def cover(self, total_microusd: int) -> None:
-        """Set nothing aside."""
+    began_s: float
+    timeout_s: float
+    is_short: bool
 
 
 class Chain:
@@ -128,11 +105,12 @@ class Chain:
         report: Callable[[Attempt], None],
         gate: Gate | None = None,
         purse: Purse | None = None,
+        began_s: float | None = None,
     ) -> None:
-        """Start the deadline now. `jitter` returns a random number from 0 to 1.
+        """Start the deadline now, or when the call `began_s` (monotonic).
 
-        Without a `gate` every target may be asked, without a `purse` the limits' budget is the
-        only one.
+        `jitter` returns a random number from 0 to 1. Without a `gate` every target may be asked,
+        without a `purse` the limits' budget is the only one.
         """
         self._limits = limits
         self._clock = clock
@@ -140,7 +118,7 @@ class Chain:
         self._report = report
         self._gate = gate or OpenGate()
         self._purse = purse or FreePurse()
-        self._ends_s = clock.monotonic_s() + limits.deadline_s
+        self._ends_s = limits.deadline_s + (clock.monotonic_s() if began_s is None else began_s)
         self._attempts = 0
         self._spent_microusd = 0
         self._failures: dict[str, Reason] = {}  # the last one of each target
@@ -194,7 +172,7 @@ class Chain:
                 await self._pause(max(first_s, pause_s * self._jitter()))
                 pause_s = min(pause_s * 2, BACKOFF_CAP_S)
 
-        raise self._exhausted()
+        raise self._none_left()
 
     async def once(
         self, candidate: Candidate, send: Send[T], purpose: Purpose
@@ -210,12 +188,21 @@ class Chain:
             return refusal
 
         self._attempts += 1
-        started_s = self._clock.monotonic_s()
+        spell = self._spell()
 
         try:
-            answer = await send(candidate, min(self.left_s, self._limits.attempt_timeout_s))
-        except anyio.get_cancelled_exc_class():
-            # The provider may bill it all the same, so the record has to know of it.
+            answer = await send(candidate, spell.timeout_s)
+        except InvalidArguments:
+            # It cannot be written in the target's format, so nothing was sent; but it may have
+            # been admitted as the one probe.
+            await self._let_go(candidate, purpose)
+            raise
+        except SendFailed as failure:
+            await self._failed(candidate, failure, purpose, spell)
+            return failure
+        except BaseException:
+            # Cancelled, or a fault of ours: the provider may bill it all the same, so the record
+            # has to know of it.
             self._spent_microusd += candidate.estimated_microusd
 
             with anyio.CancelScope(shield=True):
@@ -224,34 +211,46 @@ class Chain:
                         target=candidate.target,
                         evidence=Evidence.UNKNOWN,
                         reason=Reason.CANCELLED,
-                        latency_ms=since_ms(self._clock, started_s),
+                        latency_ms=since_ms(self._clock, spell.began_s),
                         purpose=purpose,
                     )
                 )
 
             raise
-        except SendFailed as failure:
-            # A provider may bill an answer that we never got, so the estimate counts as spent.
-            if failure.evidence is Evidence.UNKNOWN:
-                self._spent_microusd += candidate.estimated_microusd
 
-            await self._ended(
-                Attempt(
-                    target=candidate.target,
-                    evidence=failure.evidence,
-                    reason=failure.reason,
-                    latency_ms=since_ms(self._clock, started_s),
-                    status=failure.status,
-                    purpose=purpose,
-                ),
-                retry_after_s=failure.retry_after_s,
-            )
-            return failure
+        return await self._answered(candidate, answer, purpose, spell)
 
-        return await self._answered(candidate, answer, purpose, started_s)
+    def _spell(self) -> _Spell:
+        """Return the time that an attempt has, from now on."""
+        return _Spell(
+            began_s=self._clock.monotonic_s(),
+            timeout_s=min(self.left_s, self._limits.attempt_timeout_s),
+            is_short=self.left_s < self._limits.attempt_timeout_s,
+        )
+
+    async def _failed(
+        self, candidate: Candidate, failure: SendFailed, purpose: Purpose, spell: _Spell
+    ) -> None:
+        """Report an attempt that has brought no answer."""
+        # A provider may bill an answer that we never got, so the estimate counts as spent.
+        if failure.evidence is Evidence.UNKNOWN:
+            self._spent_microusd += candidate.estimated_microusd
+
+        await self._ended(
+            Attempt(
+                target=candidate.target,
+                evidence=failure.evidence,
+                reason=failure.reason,
+                latency_ms=since_ms(self._clock, spell.began_s),
+                status=failure.status,
+                purpose=purpose,
+            ),
+            retry_after_s=failure.retry_after_s,
+            cut_short=self._has_cut(spell, failure.reason),
+        )
 
     async def _answered(
-        self, candidate: Candidate, answer: Answer[T], purpose: Purpose, started_s: float
+        self, candidate: Candidate, answer: Answer[T], purpose: Purpose, spell: _Spell
     ) -> Answer[T] | SendFailed:
         """Report an answer, and return it if it passes; it has cost what it cost either way."""
         self._spent_microusd += answer.cost_microusd
@@ -260,13 +259,14 @@ class Chain:
                 target=candidate.target,
                 evidence=Evidence.APPLIED,
                 reason=Reason.CHECKS_FAILED if answer.failed_checks else answer.reason,
-                latency_ms=since_ms(self._clock, started_s),
+                latency_ms=since_ms(self._clock, spell.began_s),
                 cost_microusd=answer.cost_microusd,
                 usage=answer.usage,
                 model=answer.model,
                 purpose=purpose,
                 failed_checks=answer.failed_checks,
-            )
+            ),
+            cut_short=self._has_cut(spell, answer.reason),
         )
 
         if not answer.failed_checks:
@@ -278,10 +278,28 @@ class Chain:
             reason=Reason.CHECKS_FAILED,
         )
 
-    async def _ended(self, attempt: Attempt, *, retry_after_s: float | None = None) -> None:
+    def _has_cut(self, spell: _Spell, reason: Reason) -> bool:
+        """Return whether the call's own end, and not the target, has ended an attempt."""
+        took_s = self._clock.monotonic_s() - spell.began_s
+        return spell.is_short and reason in _BY_TIME and took_s + _SLACK_S > spell.timeout_s
+
+    async def _ended(
+        self, attempt: Attempt, *, retry_after_s: float | None = None, cut_short: bool = False
+    ) -> None:
         """Tell the record of an attempt that was sent, and the gate."""
         self._report(attempt)
-        await self._gate.observe(attempt, retry_after_s=retry_after_s)
+        await self._gate.observe(attempt, retry_after_s=retry_after_s, cut_short=cut_short)
+
+    async def _let_go(self, candidate: Candidate, purpose: Purpose) -> None:
+        """Tell the gate of an attempt that it has admitted and that is not sent."""
+        unsent = Attempt(
+            target=candidate.target,
+            evidence=Evidence.NOT_APPLIED,
+            reason=Reason.CANCELLED,
+            latency_ms=0,
+            purpose=purpose,
+        )
+        await self._gate.observe(unsent, cut_short=True)
 
     async def _refusal(self, candidate: Candidate, purpose: Purpose) -> SendFailed | None:
         """Return why the candidate is not to be asked now, after reporting it; None if it is."""
@@ -296,9 +314,17 @@ class Chain:
             self._short = short
             return self._refuse(candidate, purpose, Reason.OVER_BUDGET)
 
+        self._check_deadline()  # the purse may have waited for its store
+
         # Last, for a probe that was admitted has to be sent.
         if not await self._gate.admit(candidate.target):
             return self._refuse(candidate, purpose, Reason.BREAKER_OPEN)
+
+        try:
+            self._check_deadline()
+        except DeadlineExceeded:
+            await self._let_go(candidate, purpose)
+            raise
 
         return None
 
@@ -319,30 +345,41 @@ class Chain:
 
     def _check_limits(self) -> None:
         """Stop when the deadline or the attempt cap is reached."""
+        self._check_deadline()
+
+        if self._attempts >= self._limits.attempts:
+            raise self._worn_out()
+
+    def _check_deadline(self) -> None:
+        """Stop when no time is left: a target that cannot answer would be blamed for it."""
         if self.left_s <= 0:
             raise DeadlineExceeded("The call's deadline has passed.")
 
-        if self._attempts >= self._limits.attempts:
-            raise self._exhausted()
-
-    def _exhausted(self) -> TargetError:
-        """Return the error that says why no target answered, and whether to try again later."""
+    def _none_left(self) -> TargetError:
+        """Return the error that says why no target is left, and whether to try again later."""
         reasons = set(self._failures.values())
 
         if self._short is not None and reasons == {Reason.OVER_BUDGET}:
             return self._short
 
-        told = ", ".join(f"{target}: {reason}" for target, reason in self._failures.items())
-
         if reasons <= _REFUSED:
-            return TargetsRefused(f"Every target has refused ({told}).")
+            return TargetsRefused(f"Every target has refused ({self._told_failures()}).")
 
+        return self._worn_out()
+
+    def _worn_out(self) -> TargetsExhausted:
+        """Return the error that says that no attempt is left; others might still have answered."""
+        told = self._told_failures()
         return TargetsExhausted(f"Every attempt that the policy allows has failed ({told}).")
+
+    def _told_failures(self) -> str:
+        """Return how each target has failed last."""
+        return ", ".join(f"{target}: {reason}" for target, reason in self._failures.items())
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next round, unless the deadline would pass meanwhile."""
         if self._attempts >= self._limits.attempts:
-            raise self._exhausted()
+            raise self._worn_out()
 
         if seconds >= self.left_s:
             raise DeadlineExceeded("No target can answer before the call's deadline.")

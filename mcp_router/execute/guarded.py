@@ -163,16 +163,21 @@ class Guarded:
     def _confidence(self, rated: _Rated) -> AnswerConfidence | None:
         """Return how sure the answer is, by what is available.
 
-        An answer that breaks a check does not come this far, so what the checks tell is how many
-        of this call's answers have passed them.
+        An answer that breaks a check does not come this far, so what the checks tell is which
+        share of this call's answers has passed them; a judgement is none.
         """
-        checked = [one for one in self._attempts if one.evidence is Evidence.APPLIED]
+        checked = [
+            one
+            for one in self._attempts
+            if one.evidence is Evidence.APPLIED and one.purpose is not Purpose.ADVICE
+        ]
+        passed = sum(not one.failed_checks for one in checked)
         asked = asked_checks(self._rule.checks) > 0
         return confidence_of(
             self._plan,
             mean_logprob=rated.completion.mean_logprob,
             self_rating=rated.rating,
-            passed=1 / len(checked) if asked and checked else None,
+            passed=passed / len(checked) if asked and checked else None,
             retrieval=self._judged.decision.signals.retrieval_confidence,
         )
 
@@ -187,15 +192,21 @@ class Guarded:
             return draft
 
         written = draft.completion.usage.output_tokens
-        advisor = self._longer(advisors[0], written)
+        longer = [self._longer(one, written) for one in advisors]
+        cheap = (one for one in longer if one.estimated_microusd <= plan.max_microusd)
+        advisor = next(cheap, None)
+
+        if advisor is None:
+            return replace(draft, advice=self._advice(longer[0], judged=False))
+
         judgement = await self._once(advisor, self._judgement_of(draft, plan), Purpose.ADVICE)
 
         if judgement is None:
             return replace(draft, advice=self._advice(advisor, judged=False))
 
         advice = self._advice(advisor, judged=True)
-        longer = self._longer(first, written + plan.max_output_tokens)
-        finished = await self._once(longer, self._finish(draft, judgement), Purpose.FINISH)
+        finisher = self._longer(first, written + plan.max_output_tokens)
+        finished = await self._once(finisher, self._finish(draft, judgement), Purpose.FINISH)
 
         if finished is None:
             unfinished = replace(advice, followed=False, reason="the answer could not be finished")

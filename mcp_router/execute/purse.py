@@ -8,6 +8,17 @@ from mcp_router.domain.budget import Account, Balance, SpendView
 from mcp_router.errors import StorageUnavailable
 
 
+class Purse(Protocol):
+    """Holds the money of a call before it is spent."""
+
+    async def cover(self, total_microusd: int) -> None:
+        """Have that much set aside for the whole call.
+
+        Raises:
+            BudgetExceeded: a budget does not cover it; what was set aside before stays.
+        """
+
+
 class Held(Protocol):
     """Money that is set aside in every account of a call."""
 
@@ -33,6 +44,13 @@ class Budgets(Protocol):
 
 _AFTERWARDS_S = 30.0
 """How much longer than its deadline a call may take to settle."""
+
+
+class FreePurse:
+    """Covers everything: for targets that cost nothing."""
+
+    async def cover(self, total_microusd: int) -> None:
+        """Set nothing aside."""
 
 
 class TicketPurse:

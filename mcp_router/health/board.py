@@ -6,7 +6,7 @@ from mcp_router.clock import Clock
 from mcp_router.domain.attempt import Attempt
 from mcp_router.domain.health import BreakerState, TargetHealth
 from mcp_router.errors import StorageUnavailable
-from mcp_router.health.breaker import BreakerPace, verdict_of
+from mcp_router.health.breaker import BreakerPace, Verdict, verdict_of
 from mcp_router.health.breakers import Breakers
 from mcp_router.health.minutes import SHOWN_MINUTES, Minutes
 from mcp_router.health.store import Gauge, HealthStore, NoGauge
@@ -81,14 +81,22 @@ class HealthBoard:
         self._shown.pop(target, None)
         return admitted
 
-    async def observe(self, attempt: Attempt, *, retry_after_s: float | None = None) -> None:
-        """Learn from an attempt that has just ended; `retry_after_s` is what the target asked."""
+    async def observe(
+        self, attempt: Attempt, *, retry_after_s: float | None = None, cut_short: bool = False
+    ) -> None:
+        """Learn from an attempt that has just ended; `retry_after_s` is what the target asked.
+
+        Of one that its own call has `cut_short` nothing is learned, but a probe is free again.
+        """
         target = attempt.target
-        self._minutes.count(attempt, self._minute())
+
+        if not cut_short:
+            self._minutes.count(attempt, self._minute())
+
         self._shown.pop(target, None)
         await self._breakers.judge(
             target,
-            verdict_of(attempt.reason),
+            Verdict.NEUTRAL if cut_short else verdict_of(attempt.reason),
             latency_ms=attempt.latency_ms,
             retry_after_s=retry_after_s,
         )

@@ -6,6 +6,8 @@ a probe. While the store is away each process goes by what it has seen itself.
 
 import logging
 
+import anyio
+
 from mcp_router.clock import Clock
 from mcp_router.domain.health import Breaker, BreakerState
 from mcp_router.errors import StorageUnavailable
@@ -72,7 +74,16 @@ class Breakers:
 
         taken_s = self._clock.monotonic_s()
 
-        if await self._change(breaker, new):
+        try:
+            is_ours = await self._change(breaker, new)
+        except anyio.get_cancelled_exc_class():
+            # Whoever wanted to probe has gone, and may have taken the probe on disk.
+            with anyio.CancelScope(shield=True):
+                await self._change(new, given_back(new, self._clock.now_ms()))
+
+            raise
+
+        if is_ours:
             self._probes[target] = (probe, taken_s)
             return True
 
@@ -160,6 +171,10 @@ class Breakers:
             if await self._store.change_breaker(old, new):
                 return True
 
+            # What stands there is older than what could not be written: that is still to come.
+            if new.target in self._unsaved:
+                return True
+
             self._adopt(await self._store.breaker(new.target) or Breaker(target=new.target))
         except StorageUnavailable as error:
             if not self._unsaved:
@@ -183,7 +198,8 @@ class Breakers:
             revision=stored.revision + 1,
         )
 
-        if await self._store.change_breaker(stored, new):
+        # What has changed meanwhile, such as by a probe that was answered, is written next time.
+        if await self._store.change_breaker(stored, new) and self._breakers[target] is mine:
             self._adopt(new)
             self._unsaved.discard(target)
 

@@ -4,6 +4,7 @@ Nothing else imports the HTTP client, so it can be exchanged here alone. Nothing
 environment changes what happens: no proxy, no certificate file and no netrc is read from it.
 """
 
+import math
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
@@ -101,8 +102,9 @@ class Wire:
     ) -> AsyncGenerator[AsyncIterator[Event]]:
         """Send `request` once and yield the events of its 200 answer as they come.
 
-        `timeout_s` limits the whole exchange, what is done with the events included. Leaving early
-        or by an error ends the connection; what else is raised inside passes through untouched.
+        `timeout_s` limits the whole exchange, without the time that is taken for each event before
+        the next one is asked for: the provider is not to blame for it. Leaving early or by an
+        error ends the connection; what else is raised inside passes through untouched.
 
         Raises:
             SendFailed: there is no such answer, or it broke off; here and from the events.
@@ -114,7 +116,7 @@ class Wire:
             with exchange.judged():
                 response = await self._ask(_for_events(request), timeout_s, exchange)
 
-            async with aclosing(response), aclosing(_events(response, exchange)) as events:
+            async with aclosing(response), aclosing(_events(response, exchange, limit)) as events:
                 yield events
                 used = True
                 await _finish(events)
@@ -237,15 +239,20 @@ def _for_events(request: WireRequest) -> WireRequest:
     return replace(request, headers=(*request.headers, ("accept", "text/event-stream")))
 
 
-async def _events(response: httpx2.Response, exchange: _Exchange) -> AsyncGenerator[Event]:
-    """Yield the events of an answer; what happens to them outside is not judged."""
+async def _events(
+    response: httpx2.Response, exchange: _Exchange, limit: anyio.CancelScope
+) -> AsyncGenerator[Event]:
+    """Yield the events of an answer; what happens to them outside is neither judged nor timed."""
     reader = EventReader()
 
     with exchange.judged():
         async with aclosing(response.aiter_raw()) as chunks:
             async for chunk in chunks:
                 for event in reader.feed(chunk):
+                    left_s = limit.deadline - anyio.current_time()
+                    limit.deadline = math.inf
                     yield event
+                    limit.deadline = anyio.current_time() + left_s
 
 
 async def _finish(events: AsyncIterator[Event]) -> None:

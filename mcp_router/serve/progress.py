@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Collection
 
+import anyio
 from mcp.server.session import ServerSession
 from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,29 +12,41 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mcp_router.canonical import JsonValue
 from mcp_router.domain.completion import Emit
 
+PATIENCE_S = 5.0
+"""How long one call waits in all for a host to take what it is told."""
+
 _TOKEN = "progressToken"  # noqa: S105  # the protocol's name for a number, no secret
 
 _logger = logging.getLogger(__name__)
 
 
-def emitter(session: ServerSession) -> Emit:
+def emitter(session: ServerSession, *, patience_s: float = PATIENCE_S) -> Emit:
     """Return what hands text to the host that made the request of `session`.
 
     Each text is the message of one notification, and `progress` counts the characters so far. A
-    host that cannot be reached any more does not fail its call; it is told nothing further.
+    host that cannot be reached any more, or that keeps its call waiting for longer than
+    `patience_s` in all, does not fail its call; it is told nothing further, for the result holds
+    everything.
     """
     said = 0
     gone = False
+    left_s = patience_s
 
     async def emit(text: str) -> None:
-        nonlocal said, gone
+        nonlocal said, gone, left_s
         said += len(text)
 
         if gone:
             return
 
+        began_s = anyio.current_time()
+
         try:
-            await session.report_progress(said, message=text)
+            with anyio.move_on_after(left_s) as patience:
+                await session.report_progress(said, message=text)
+
+            gone = patience.cancelled_caught
+            left_s -= anyio.current_time() - began_s
         except Exception:
             # Whatever the transport raises when nobody listens: the result is the call's answer.
             gone = True

@@ -17,7 +17,7 @@ from mcp_router.domain.policy import Condition, Policy, PoolStrategy, Rule
 from mcp_router.domain.record import Record
 from mcp_router.domain.target import MILLION, ModelTarget, Price, TargetKind
 from mcp_router.errors import SendFailed
-from mcp_router.execute.chain import Gate
+from mcp_router.execute.gate import Gate
 from mcp_router.execute.judge import Judge
 from mcp_router.execute.shelf import Shelf
 from mcp_router.execute.targets import Targets

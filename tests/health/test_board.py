@@ -1,59 +1,17 @@
-"""The board: what calls see, and what the processes of one store tell each other."""
+"""The board's breakers: what calls see, and what the processes of one store tell each other."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
+import anyio
 import pytest
 
 from mcp_router.domain.attempt import Reason
 from mcp_router.domain.health import UNKNOWN_HEALTH, Breaker, BreakerState, TargetHealth
-from mcp_router.health.board import HealthBoard
-from mcp_router.health.breaker import BreakerPace
-from mcp_router.testing.clock import ManualClock
-from mcp_router.testing.health import MemoryHealth
 from tests.health.attempts import attempt
-
-TIMEOUT = attempt(Reason.TIMEOUT)
-
-
-class SeenGauge:
-    """Notes what it was shown."""
-
-    def __init__(self) -> None:
-        self.shown: list[tuple[str, bool]] = []
-
-    def breaker(self, target: str, *, is_open: bool) -> None:
-        self.shown.append((target, is_open))
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """A store and a clock that several boards share."""
-
-    clock: ManualClock = field(default_factory=ManualClock)
-    store: MemoryHealth = field(default_factory=MemoryHealth)
-    gauge: SeenGauge = field(default_factory=SeenGauge)
-
-    def board(self, process: str = "one") -> HealthBoard:
-        return HealthBoard(self.store, self.clock, process=process, gauge=self.gauge)
-
-    async def broken(self) -> HealthBoard:
-        """Return a board whose one target has just been left alone."""
-        board = self.board()
-
-        for _ in range(5):
-            await board.observe(TIMEOUT)
-
-        return board
+from tests.health.worlds import TIMEOUT, World
 
 
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-# --- Breakers
 
 
 async def test_five_failures_in_a_row_leave_a_target_alone(world: World) -> None:
@@ -192,6 +150,43 @@ async def test_a_call_that_is_itself_at_fault_never_opens_a_breaker(world: World
     assert await board.admit("haiku")
 
 
+@pytest.mark.parametrize("verdict", [Reason.TIMEOUT, Reason.INCOMPLETE, Reason.REFUSED])
+async def test_what_a_call_cuts_short_says_nothing_of_its_target(
+    world: World, verdict: Reason
+) -> None:
+    board = world.board()
+
+    for _ in range(20):
+        await board.observe(attempt(verdict), cut_short=True)
+
+    assert await board.admit("haiku")
+    assert board.of("haiku") == UNKNOWN_HEALTH
+
+
+async def test_a_probe_that_its_call_cuts_short_lets_the_next_call_probe(world: World) -> None:
+    board = await world.broken()
+    world.clock.advance(5)
+
+    assert await board.admit("haiku")
+    await board.observe(attempt(Reason.TIMEOUT, latency_ms=0), cut_short=True)
+
+    assert [await board.admit("haiku") for _ in range(2)] == [True, False]
+
+
+async def test_a_caller_that_leaves_while_it_takes_the_probe_leaves_it_to_the_next(
+    world: World,
+) -> None:
+    board = await world.broken()
+    world.clock.advance(5)
+
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await board.admit("haiku")
+
+    assert scope.cancelled_caught
+    assert [await board.admit("haiku") for _ in range(2)] == [True, False]
+
+
 async def test_without_its_store_the_board_goes_by_its_own_process(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -232,6 +227,45 @@ async def test_what_the_store_has_missed_it_learns_when_it_is_back(world: World)
     )
 
 
+async def test_a_probe_that_is_taken_before_the_store_has_learned_of_it_closes_nothing(
+    world: World,
+) -> None:
+    world.store.broken = True
+    board = await world.broken()
+    world.store.broken = False
+    world.clock.advance(5)
+
+    admitted = [await board.admit("haiku") for _ in range(2)]
+    await board.refresh()
+
+    assert admitted == [True, False]
+    assert board.of("haiku").breaker is BreakerState.OPEN
+    kept = await world.store.breaker("haiku")
+    assert kept is not None
+    assert kept.state is BreakerState.HALF_OPEN
+
+
+async def test_a_probe_that_is_answered_while_the_store_learns_of_it_stays_answered(
+    world: World,
+) -> None:
+    world.store.broken = True
+    board = await world.broken()
+    world.clock.advance(5)
+    assert await board.admit("haiku")
+    world.store.broken = False
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(board.refresh)
+        tasks.start_soon(board.observe, attempt(latency_ms=0))
+
+    await board.refresh()
+    kept = await world.store.breaker("haiku")
+
+    assert await board.admit("haiku")
+    assert kept is not None
+    assert kept.state is BreakerState.CLOSED
+
+
 async def test_a_restart_forgets_nothing(world: World) -> None:
     board = await world.broken()
     await board.refresh()
@@ -240,113 +274,3 @@ async def test_a_restart_forgets_nothing(world: World) -> None:
 
     assert again.of("haiku") == board.of("haiku")
     assert not await again.admit("haiku")
-
-
-# --- Statistics
-
-
-async def test_of_a_target_that_was_never_asked_nothing_is_known(world: World) -> None:
-    assert world.board().of("haiku") == UNKNOWN_HEALTH
-
-
-async def test_all_processes_see_the_last_minutes_of_all(world: World) -> None:
-    one, two = world.board("one"), world.board("two")
-    await one.observe(attempt(latency_ms=100, cost_microusd=10))
-    await two.observe(attempt(latency_ms=100, cost_microusd=30))
-    await one.refresh()
-    await two.refresh()
-    await one.refresh()
-
-    expected = TargetHealth(
-        attempts=2, success=1.0, passed=1.0, p50_ms=105, p95_ms=105, cost_microusd=20
-    )
-    assert one.of("haiku") == two.of("haiku") == expected
-
-
-async def test_what_is_older_than_the_window_is_not_shown(world: World) -> None:
-    board = world.board()
-    await board.observe(attempt())
-    await board.refresh()
-
-    world.clock.advance(14 * 60)
-    await board.refresh()
-    assert board.of("haiku").attempts == 1
-    world.clock.advance(60)
-    await board.refresh()
-    assert board.of("haiku").attempts == 0
-
-
-async def test_a_process_that_tells_late_is_heard_within_a_minute(world: World) -> None:
-    one, two = world.board("one"), world.board("two")
-    await two.observe(attempt())
-    world.clock.advance(180)
-    await one.refresh()
-    await two.refresh()
-    await one.refresh()
-    assert one.of("haiku").attempts == 0
-
-    world.clock.advance(60)
-    await one.refresh()
-    assert one.of("haiku").attempts == 1
-
-
-async def test_minutes_are_kept_for_two_days(world: World) -> None:
-    board = world.board()
-    await board.observe(attempt())
-    await board.refresh()
-    assert len(await world.store.minutes(0)) == 1
-
-    world.clock.advance(2 * 86_400 + 120)
-    await board.refresh()
-    assert await world.store.minutes(0) == ()
-
-
-async def test_a_minute_that_another_version_has_kept_is_left_out(world: World) -> None:
-    board = world.board("two")
-    await board.observe(attempt())
-    await board.refresh()
-    (row,) = await world.store.minutes(0)
-    one = world.board()
-    newer = type(row)(target="haiku", minute=row.minute, process="next", tally="9 x")
-    await world.store.keep_minutes([newer])
-
-    await one.refresh()
-
-    assert one.of("haiku").attempts == 1
-
-
-async def test_reading_what_has_not_changed_costs_next_to_nothing(world: World) -> None:
-    board = world.board()
-    await board.observe(attempt())
-    board.of("haiku")
-
-    def read() -> None:
-        for _ in range(1000):
-            board.of("haiku")
-
-    assert fastest_s(read) < 0.01  # ten times the aim of 1 us each, for a busy machine
-
-
-def fastest_s(work: Callable[[], None]) -> float:
-    """Return the shortest of several runs."""
-    times: list[float] = []
-
-    for _ in range(5):
-        started_s = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started_s)
-
-    return min(times)
-
-
-def test_paces_are_documented_defaults() -> None:
-    assert BreakerPace() == BreakerPace(
-        in_a_row=5,
-        share=0.5,
-        enough=10,
-        window_s=30,
-        pause_s=5.0,
-        longest_pause_s=60.0,
-        longest_limit_s=600.0,
-        probe_s=60.0,
-    )

@@ -155,7 +155,7 @@ async def test_the_time_limit_holds_for_a_stream_that_trickles() -> None:
     assert failed.reason is Reason.TIMEOUT
 
 
-async def test_the_time_limit_holds_for_what_is_done_with_an_event() -> None:
+async def test_the_time_limit_holds_where_no_event_is_asked_for() -> None:
     async with listening(chunked(b"data: a\n\n")) as server:
         wire = Wire(server.url)
 

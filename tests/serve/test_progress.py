@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 from mcp import Client
 from mcp.client.sse import sse_client
@@ -112,6 +113,27 @@ async def test_a_host_that_has_left_fails_nothing_and_is_told_nothing_more() -> 
 
     for piece in PIECES:
         await emit(piece)
+
+    assert session.tries == 1
+
+
+class Stuck(Gone):
+    """A session whose host reads nothing."""
+
+    async def report_progress(
+        self, progress: float, total: float | None = None, message: str | None = None
+    ) -> None:
+        self.tries += 1
+        await anyio.sleep_forever()
+
+
+async def test_a_host_that_does_not_listen_holds_its_call_up_once() -> None:
+    session = Stuck()
+    emit = emitter(session, patience_s=0.05)
+
+    with anyio.fail_after(5):
+        for piece in PIECES:
+            await emit(piece)
 
     assert session.tries == 1
 
