@@ -366,6 +366,7 @@ def _question(call: Call, order: Order) -> Question:
         locale=order.facts.locale,
         request=order.request,
         subject=order.facts.subject,
+        known=order.known,
     )
 
 

@@ -20,6 +20,7 @@ from mcp_router.domain.guardrails import (
     AnswerChecks,
     CachePlan,
     CacheState,
+    CacheUse,
     ConfidencePlan,
     ConfidenceSource,
 )
@@ -129,6 +130,24 @@ async def test_an_answer_about_one_account_is_never_kept() -> None:
 
     assert (again.cache and again.cache.state) is CacheState.BYPASS
     assert again.completion.text == "Asked again."
+
+
+async def test_the_record_says_why_the_cache_was_not_asked() -> None:
+    asked = rule("ask", "ask")
+    plain = house(one_rule(asked), small=[completion()])
+    kept = house(one_rule(replace(asked, cache=CachePlan(ttl_s=60))), small=[completion()] * 2)
+    long = order("parcel " * 400)
+
+    await ask(plain)
+    first, again = await ask(kept, long), await ask(kept, long)
+
+    assert plain.record.cache == CacheUse(
+        state=CacheState.BYPASS, reason="the rule keeps no answers"
+    )
+    assert first.cache == again.cache == kept.record.cache
+    assert again.cache == CacheUse(
+        state=CacheState.BYPASS, reason="the question is too long to be compared"
+    )
 
 
 async def test_an_answer_that_breaks_a_check_moves_the_chain_on_and_is_paid_for() -> None:

@@ -2,14 +2,23 @@
 
 from dataclasses import replace
 
+import pytest
+
 from mcp_router.domain.completion import CompletionRequest, Message, Role
-from mcp_router.domain.guardrails import AdvisorPlan, CachePlan, ConfidencePlan, ConfidenceSource
+from mcp_router.domain.guardrails import (
+    AdvisorPlan,
+    CachePlan,
+    CacheState,
+    CacheUse,
+    ConfidencePlan,
+    ConfidenceSource,
+)
 from mcp_router.domain.policy import Policy, PoolStrategy, Rule
 from mcp_router.domain.privacy import ContentKind, KnownFields, PiiCount, PiiKind
 from mcp_router.domain.secret import Secret
 from mcp_router.privacy.veil import EXPLANATION
 from mcp_router.privacy_settings import PrivacySettings
-from mcp_router.router import Order
+from mcp_router.router import Completed, Order
 from mcp_router.signals.collect import CallerFacts
 from mcp_router.testing.desks import lost_answer
 from tests.decide.examples import policy, pool, rule
@@ -87,6 +96,51 @@ def one_rule(asked: Rule) -> Policy:
             pool("advisors", PoolStrategy.AS_LISTED, ("big", 0.9)),
         ),
     )
+
+
+@pytest.mark.parametrize("redact", [True, False])
+async def test_what_a_requester_is_known_by_is_neither_given_to_another_nor_kept(
+    redact: bool,
+) -> None:
+    asked_by = replace(rule("ask", "ask"), cache=CachePlan(ttl_s=60, min_similarity=0.85))
+    answers = [completion("Sure Maria Lopez, open Settings."), completion("Sure, open Settings.")]
+    house = House(
+        only=one_rule(asked_by),
+        answers={"small": answers, "big": ()},
+        private=PrivacySettings(redact=redact),
+    )
+
+    async def ask(name: str) -> Completed:
+        said = order(f"i am {name}, how do i reset my password for the online account?")
+        call = house.call("route_completion")
+        return await house.router.complete(call, replace(said, known=KnownFields(names=(name,))))
+
+    await ask("maria lopez")
+    done = await ask("mario lopez")
+
+    assert done.completion.text == "Sure, open Settings."
+    assert done.cache == CacheUse(
+        state=CacheState.BYPASS, reason="the question holds personal data (name)"
+    )
+    assert "lopez" not in repr(house.record)
+
+
+async def test_an_answer_that_names_its_requester_is_not_kept() -> None:
+    asked_by = replace(rule("ask", "ask"), cache=CachePlan(ttl_s=60))
+    house = House(
+        only=one_rule(asked_by),
+        answers={"small": [completion("Dear Anna, click."), completion("Click.")], "big": ()},
+        private=PrivacySettings(redact=False),
+    )
+    said = order("How do I reset my password?")
+
+    done = [await house.router.complete(house.call("route_completion"), said) for _ in range(3)]
+
+    assert [(one.completion.text, one.cache and one.cache.state) for one in done] == [
+        ("Dear Anna, click.", CacheState.MISS),
+        ("Click.", CacheState.MISS),
+        ("Click.", CacheState.HIT),
+    ]
 
 
 async def test_an_advisor_gets_placeholders_as_well() -> None:

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 
 from mcp_router.domain.completion import Completion, CompletionRequest, FinishReason, Role
-from mcp_router.domain.guardrails import CachePlan
+from mcp_router.domain.privacy import NOTHING_KNOWN, KnownFields
 from mcp_router.domain.signals import Signals
 from mcp_router.signals.pii import pii_kinds
+from mcp_router.signals.pii_fields import FieldDetector
+from mcp_router.signals.words import CONSIDERED_CHARACTERS
 
 _NEVER_KEPT = frozenset(
     {"card", "date_of_birth", "iban", "national_id", "passport", "secret", "ssn"}
@@ -19,12 +22,14 @@ def cacheable(
     signals: Signals,
     *,
     account_specific: bool,
-    plan: CachePlan | None,
+    question: str,
+    known: KnownFields = NOTHING_KNOWN,
 ) -> str | None:
-    """Return None if a kept answer may serve the call, and its answer be kept, else why not."""
-    if plan is None:
-        return "the rule keeps no answers"
+    """Return None if a kept answer may serve the call, and its answer be kept, else why not.
 
+    `question` is what is asked, after the ticket's subject, and `known` what the host tells of the
+    requester. The reason names kinds of personal data, and nothing of the question.
+    """
     if request.tools:
         return "the host offers tools"
 
@@ -33,7 +38,11 @@ def cacheable(
     if roles != [Role.USER]:
         return "it is more than one question" if roles else "there is no question"
 
-    return about_one_customer(signals, account_specific=account_specific)
+    if len(question) > CONSIDERED_CHARACTERS:
+        return "the question is too long to be compared"
+
+    own = about_one_customer(signals, account_specific=account_specific)
+    return own or _holding("question", _known_kinds(known, question))
 
 
 def about_one_customer(signals: Signals, *, account_specific: bool) -> str | None:
@@ -41,8 +50,8 @@ def about_one_customer(signals: Signals, *, account_specific: bool) -> str | Non
     if account_specific:
         return f"the intent {signals.intent.name} is about one customer's account"
 
-    if signals.pii_kinds:
-        return f"the question holds personal data ({', '.join(signals.pii_kinds)})"
+    if held := _holding("question", signals.pii_kinds):
+        return held
 
     if signals.safety_flags:
         return f"the question is flagged ({', '.join(signals.safety_flags)})"
@@ -50,8 +59,8 @@ def about_one_customer(signals: Signals, *, account_specific: bool) -> str | Non
     return None
 
 
-def keepable(completion: Completion) -> str | None:
-    """Return None if an answer may be kept, else why not."""
+def keepable(completion: Completion, known: KnownFields = NOTHING_KNOWN) -> str | None:
+    """Return None if an answer may be kept, else why not; `known` is told of its requester."""
     if completion.tool_calls:
         return "the answer calls tools"
 
@@ -59,7 +68,7 @@ def keepable(completion: Completion) -> str | None:
         return "the answer is not whole"
 
     held = _NEVER_KEPT.intersection(pii_kinds(completion.text))
-    return f"the answer holds personal data ({', '.join(sorted(held))})" if held else None
+    return _holding("answer", held | _known_kinds(known, completion.text))
 
 
 def question_of(request: CompletionRequest, subject: str | None) -> str:
@@ -77,3 +86,16 @@ def instructions_of(request: CompletionRequest) -> str:
     system = [one.content for one in request.messages if one.role is Role.SYSTEM]
     made_from = [system, request.max_output_tokens, request.temperature]
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
+
+
+def _known_kinds(known: KnownFields, text: str) -> frozenset[str]:
+    """Return of what kinds the fields of the requester are that stand in a text."""
+    if known == NOTHING_KNOWN:
+        return frozenset()
+
+    return frozenset(str(one.kind) for one in FieldDetector(known).find(text))
+
+
+def _holding(what: str, kinds: Collection[str]) -> str | None:
+    """Return that it holds personal data, None if there are no kinds of them in it."""
+    return f"the {what} holds personal data ({', '.join(sorted(kinds))})" if kinds else None

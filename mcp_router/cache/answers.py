@@ -11,6 +11,10 @@ from mcp_router.cache.shelf import Entry, Hit, Shelf
 from mcp_router.cache.wording import Wording, wording_of
 from mcp_router.clock import Clock
 from mcp_router.domain.completion import Completion
+from mcp_router.signals.words import CONSIDERED_CHARACTERS
+
+_COMPARED_BY = 32
+"""What a character of a question counts for: the pieces that it is compared by are so much more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +57,30 @@ class _Kept:
     entry: Entry
     answer: KeptAnswer
 
+    @property
+    def characters(self) -> int:
+        """Return what it counts for."""
+        return _COMPARED_BY * len(self.entry.wording.normal) + len(self.answer.completion.text)
+
 
 class AnswerCache:
-    """Kept answers, each for its time, and the least used ones gone where there are too many."""
+    """Kept answers, each for its time, and the least used ones gone where there are too many.
 
-    def __init__(self, clock: Clock, *, entries: int = 10_000) -> None:
-        """Keep at most so many answers, of all partitions together."""
+    One whose time is over is never found, but stays in memory until its question is asked again or
+    others need its place.
+    """
+
+    def __init__(
+        self, clock: Clock, *, entries: int = 10_000, characters: int = 32_000_000
+    ) -> None:
+        """Keep at most so many answers and characters, of all partitions together.
+
+        A character of a question counts for 32, so that the default is about 350 MB at most.
+        """
         self._clock = clock
         self._most = entries
+        self._most_characters = characters
+        self._characters = 0
         self._shelves: dict[Partition, Shelf] = {}
         self._used: OrderedDict[tuple[Partition, str], _Kept] = OrderedDict()  # least used first
         self._numbered = 0
@@ -74,14 +94,15 @@ class AnswerCache:
 
         The same question, but for case, punctuation, blanks, greeting and thanks, has similarity
         1. Another one must have the same numbers, negations, question words and names, and is
-        told from a similarity of `ALIKE_FROM` on; it never reaches 1.
+        told from a similarity of `ALIKE_FROM` on; it never reaches 1. A question without a word
+        or symbol, or of more than `CONSIDERED_CHARACTERS`, is like no other.
         """
         shelf = self._shelves.get(partition)
+        asked = None if shelf is None else _compared(question)
 
-        if shelf is None:
+        if shelf is None or asked is None:
             return None
 
-        asked = wording_of(question)
         hit = self._same(shelf, partition, asked) or shelf.alike(
             asked, now_s=self._clock.monotonic_s()
         )
@@ -96,8 +117,15 @@ class AnswerCache:
     def keep(
         self, partition: Partition, question: str, answer: KeptAnswer, *, ttl_s: float
     ) -> None:
-        """Keep an answer for `ttl_s` seconds, instead of an older one to the same question."""
-        wording = wording_of(question)
+        """Keep an answer for `ttl_s` seconds, instead of an older one to the same question.
+
+        One to a question that is like no other is not kept.
+        """
+        wording = _compared(question)
+
+        if wording is None:
+            return
+
         shelf = self._shelves.setdefault(partition, Shelf())
         known = shelf.same(wording.normal)
 
@@ -111,9 +139,11 @@ class AnswerCache:
             expires_s=self._clock.monotonic_s() + ttl_s,
         )
         self._shelves.setdefault(partition, shelf).put(entry)
-        self._used[partition, wording.normal] = _Kept(entry=entry, answer=answer)
+        kept = _Kept(entry=entry, answer=answer)
+        self._used[partition, wording.normal] = kept
+        self._characters += kept.characters
 
-        while len(self._used) > self._most:
+        while len(self._used) > self._most or self._characters > self._most_characters:
             (place, _), least = next(iter(self._used.items()))
             self._take(place, least.entry)
 
@@ -133,7 +163,16 @@ class AnswerCache:
     def _take(self, partition: Partition, entry: Entry) -> None:
         shelf = self._shelves[partition]
         shelf.take(entry)
-        del self._used[partition, entry.wording.normal]
+        self._characters -= self._used.pop((partition, entry.wording.normal)).characters
 
         if not len(shelf):
             del self._shelves[partition]
+
+
+def _compared(question: str) -> Wording | None:
+    """Return the wording of a question, None for one that is like no other."""
+    if len(question) > CONSIDERED_CHARACTERS:
+        return None
+
+    wording = wording_of(question)
+    return wording if wording.normal else None

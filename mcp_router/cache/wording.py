@@ -1,9 +1,10 @@
 """How a question is worded: what must be the same in two of them, and what may only be alike.
 
-Two questions of the same normal form are the same question. Two others may still ask for the same
-thing; how alike they are is the weighted cosine of their words, pairs of words and pieces of words.
-But likeness does not see what turns an answer round, so some things must agree whatever it says:
-numbers, negations, question words, names, and no word may meet its opposite.
+Two questions of the same normal form are the same question, unless it is empty: then nothing is
+known of them. Two others may still ask for the same thing; how alike they are is the weighted
+cosine of their words, pairs of words and pieces of words. But likeness does not see what turns an
+answer round, so some things must agree whatever it says: numbers, symbols, negations, question
+words, names, words that differ in their vowel signs, and no word may meet its opposite.
 """
 
 import re
@@ -13,9 +14,17 @@ from dataclasses import dataclass
 
 from mcp_router.signals.words import CONSIDERED_CHARACTERS, features, passages
 
-_APOSTROPHES = re.compile("['\u2019\u2018`\u00b4]")
-# Signs that make another thing of what they stand at are kept: -5, 1.5, C++, $, %.
-_TOKEN = re.compile(r"(?<!\w)[-+]?\d+(?:[.,:/-]\d+)*|\w+[+#]*|[$\u20ac\u00a3\u00a5%]")
+# The last is what NFKC makes of an acute accent that stands alone.
+_APOSTROPHES = re.compile("['\u2019\u2018`]| \u0301")
+_BEYOND = re.compile(r"[^\w\x00-\x7f]")
+_SYMBOLS = frozenset({"Sc", "Sm", "So"})  # of currencies and mathematics, and pictures
+_RATES = "\u2030\u066a"  # per mille, Arabic per cent: punctuation to Unicode, as % is
+_GLYPHS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # of one sign, in two looks
+# After `_apart` all that is left beyond ASCII is in words, or stands alone. `\w` has no marks, and
+# without its vowel signs a Hindi or Thai word is another one.
+_IN_WORD = r"[0-9A-Za-z_\u0080-\U0010ffff]"
+# Signs that make another thing of what they stand at are kept: -5, 1.5, C++, $, %, <.
+_TOKEN = re.compile(rf"(?<!{_IN_WORD})[-+]?\d+(?:[.,:/-]\d+)*|{_IN_WORD}+[+#]*|[$%+<=>|~]")
 _OPENING = re.compile(
     r"(?:(?:hi|hello|hey|hiya|dear|greetings|hallo|hola|bonjour|ciao|good (?:morning|afternoon|"
     r"evening|day))(?: (?:there|team|all|everyone|everybody|support|folks|sir|madam|again))* )+"
@@ -26,7 +35,10 @@ _CLOSING = re.compile(
 )
 _SMALL_PIECE = 3  # letters; they say nothing that those of four do not, and stand in too many words
 _SENTENCE = re.compile(r"[.!?:\n]+")
-_NAME = re.compile(r"\w+")
+_NAME = re.compile(f"{_IN_WORD}+")
+# The scripts from India to Mongolia, whose marks are vowels and tones: nobody leaves them out, as
+# people do with accents and with the points of Arabic and Hebrew.
+_SPELLED = re.compile("[\u0900-\u1aaf]")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -75,7 +87,8 @@ class Wording:
 
     `telling` are the features of what it is about, `carrying` those of the words around it; one of
     the first weighs as much as two of the second. A text that is too long to be compared by its
-    features has none.
+    features has none. `numbers` are symbols as well; `spelled` are the words of scripts whose marks
+    are vowels, without and with them, because the features know no marks.
     """
 
     normal: str
@@ -88,6 +101,7 @@ class Wording:
     poles: frozenset[str]
     names: frozenset[str]
     words: frozenset[str]
+    spelled: frozenset[tuple[str, str]]
 
 
 TELLING, CARRYING = 4, 1
@@ -100,8 +114,9 @@ def wording_of(question: str) -> Wording:
     >>> wording_of("Hello team, where is my order #12?  Thanks!").normal
     'where is my order 12'
     """
-    text = _APOSTROPHES.sub("", unicodedata.normalize("NFKC", question))
-    tokens = _TOKEN.findall(text.casefold())
+    signs = _GLYPHS.sub("", _APOSTROPHES.sub("", unicodedata.normalize("NFKC", question)))
+    text = _BEYOND.sub(_apart, signs)
+    tokens = _TOKEN.findall(_folded(text))
     normal = _without_courtesy(" ".join(tokens))
     plain = passages(normal)[0] if len(normal) <= CONSIDERED_CHARACTERS else []
     telling = tuple(
@@ -122,6 +137,7 @@ def wording_of(question: str) -> Wording:
         poles=_POLES & words,
         names=frozenset(_names(text)),
         words=words,
+        spelled=frozenset((_bare(word), word) for word in words if _SPELLED.search(word)),
     )
 
 
@@ -137,8 +153,33 @@ def agree(one: Wording, other: Wording) -> bool:
     if not (one.names <= other.words and other.names <= one.words):
         return False
 
+    if {bare for bare, _ in one.spelled - other.spelled} & {
+        bare for bare, _ in other.spelled - one.spelled
+    }:
+        return False
+
     turned = {(left, right) for left in one.poles for right in other.poles} & _OPPOSITES
     return all(left in other.poles or right in one.poles for left, right in turned)
+
+
+def _apart(found: re.Match[str]) -> str:
+    """Return a mark as it is, a symbol as a word of its own, and a blank for all else."""
+    sign = found[0]
+    category = unicodedata.category(sign)
+
+    if category[0] == "M":
+        return sign
+
+    return f" {sign} " if category in _SYMBOLS or sign in _RATES else " "
+
+
+def _folded(text: str) -> str:
+    """Return the text without case; folding takes some letters and their marks apart."""
+    return unicodedata.normalize("NFKC", text.casefold())
+
+
+def _bare(word: str) -> str:
+    return "".join(one for one in word if unicodedata.category(one)[0] != "M")
 
 
 def _without_courtesy(normal: str) -> str:
@@ -149,7 +190,7 @@ def _without_courtesy(normal: str) -> str:
 
 
 def _is_number(token: str) -> bool:
-    """Return whether a token holds a digit, or says of what a number is one."""
+    """Return whether a token holds a digit, or is a symbol: it may say of what a number is one."""
     return any(one.isdigit() for one in token) or not token[0].isalnum()
 
 
@@ -164,4 +205,4 @@ def _names(text: str) -> Iterator[str]:
     for sentence in _SENTENCE.split(text):
         for at, word in enumerate(_NAME.findall(sentence)):
             if len(word) > 1 and (word.isupper() or (at > 0 and word[0].isupper())):
-                yield word.casefold()
+                yield _folded(word)

@@ -7,6 +7,7 @@ from mcp_router.cache.answers import AnswerCache, KeptAnswer, Partition
 from mcp_router.domain.completion import Completion, CompletionRequest
 from mcp_router.domain.guardrails import CachePlan, CacheState, CacheUse
 from mcp_router.domain.policy import Policy
+from mcp_router.domain.privacy import NOTHING_KNOWN, KnownFields
 from mcp_router.execute.judge import Judged
 
 _ANY_RULE = ""
@@ -15,12 +16,16 @@ _ANY_RULE = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked, and by whose customers: nobody else is ever given its answer."""
+    """What is asked, and by whose customers: nobody else is ever given its answer.
+
+    `known` is what the host tells of the requester.
+    """
 
     tenant: str
     locale: str | None
     request: CompletionRequest
     subject: str | None = None
+    known: KnownFields = NOTHING_KNOWN
 
     @property
     def text(self) -> str:
@@ -54,10 +59,12 @@ class Shelf:
     def look(self, judged: Judged, question: Question) -> Look:
         """Return the kept answer of the same rule that is like enough, or why there is none."""
         plan = _plan(judged)
-        reason = self._refusal(judged, question)
 
-        if reason is not None or plan is None:
-            return _nothing(CacheState.BYPASS, reason or "the rule keeps no answers")
+        if plan is None:
+            return _nothing(CacheState.BYPASS, "the rule keeps no answers")
+
+        if (reason := _refusal(judged, question)) is not None:
+            return _nothing(CacheState.BYPASS, reason)
 
         wall = _wall(judged.policy, judged.decision.rule, question)
         found = self._cache.nearest(wall, question.text)
@@ -78,10 +85,10 @@ class Shelf:
         """Keep the answer of decision `by`, if it is a whole one and the rule allows it."""
         plan = _plan(judged)
 
-        if plan is None or self._refusal(judged, question) is not None:
+        if plan is None or _refusal(judged, question) is not None:
             return
 
-        if keepable(completion) is not None:
+        if keepable(completion, question.known) is not None:
             return
 
         answer = KeptAnswer(completion=completion, target=target, decision_id=by)
@@ -92,16 +99,18 @@ class Shelf:
         for rule in walls if _tells_similarity(judged.policy) else walls[:1]:
             self._cache.keep(_wall(judged.policy, rule, question), text, answer, ttl_s=plan.ttl_s)
 
-    def _refusal(self, judged: Judged, question: Question) -> str | None:
-        """Return why the call has nothing to do with the cache; None if it may use it."""
-        signals = judged.decision.signals
-        intent = judged.policy.intent(signals.intent.name)
-        return cacheable(
-            question.request,
-            signals,
-            account_specific=intent is not None and intent.account_specific,
-            plan=_plan(judged),
-        )
+
+def _refusal(judged: Judged, question: Question) -> str | None:
+    """Return why the call has nothing to do with its rule's plan; None if it may use it."""
+    signals = judged.decision.signals
+    intent = judged.policy.intent(signals.intent.name)
+    return cacheable(
+        question.request,
+        signals,
+        account_specific=intent is not None and intent.account_specific,
+        question=question.text,
+        known=question.known,
+    )
 
 
 def _plan(judged: Judged) -> CachePlan | None:

@@ -13,15 +13,21 @@ from mcp_router.domain.completion import (
     ToolCall,
     ToolSpec,
 )
-from mcp_router.domain.guardrails import CachePlan
+from mcp_router.domain.privacy import NOTHING_KNOWN, KnownFields
 from mcp_router.domain.signals import Intent, Signals
+from mcp_router.signals.words import CONSIDERED_CHARACTERS
 from tests.cache.kept import completion
 
 SYSTEM = Message(role=Role.SYSTEM, content="Be brief.")
 QUESTION = Message(role=Role.USER, content="Where is my order?")
 ASK = CompletionRequest(messages=(SYSTEM, QUESTION))
 PLAIN = Signals(tool="route_completion", tenant="acme", intent=Intent(name="faq", confidence=0.9))
-PLAN = CachePlan(ttl_s=60)
+KNOWN = KnownFields(
+    names=("Maria Lopez",),
+    phones=("+1 415 555 2671",),
+    emails=("maria@example.com",),
+    organisations=("Globex",),
+)
 
 
 def reason(
@@ -29,18 +35,21 @@ def reason(
     signals: Signals = PLAIN,
     *,
     account_specific: bool = False,
-    plan: CachePlan | None = PLAN,
+    subject: str | None = None,
+    known: KnownFields = NOTHING_KNOWN,
 ) -> str | None:
-    return cacheable(request, signals, account_specific=account_specific, plan=plan)
+    return cacheable(
+        request,
+        signals,
+        account_specific=account_specific,
+        question=question_of(request, subject),
+        known=known,
+    )
 
 
 def test_a_plain_question_may_be_served_and_kept() -> None:
     assert reason() is None
     assert keepable(completion("It is on its way.")) is None
-
-
-def test_a_rule_without_a_plan_keeps_nothing() -> None:
-    assert reason(plan=None) == "the rule keeps no answers"
 
 
 def test_a_call_with_tools_is_not_served() -> None:
@@ -78,6 +87,35 @@ def test_what_is_about_one_customer_is_not_served() -> None:
 
 
 @pytest.mark.parametrize(
+    ("subject", "said", "kinds"),
+    [
+        (None, "I am maria  lopez, where is it?", "name"),
+        ("From Lopez", "Where is it?", "name"),
+        ("Globex", "Call (415) 555-2671.", "organisation, phone"),
+    ],
+)
+def test_a_question_with_what_the_host_tells_of_its_requester_is_not_served(
+    subject: str | None, said: str, kinds: str
+) -> None:
+    request = replace(ASK, messages=(replace(QUESTION, content=said),))
+
+    assert reason(request, subject=subject, known=KNOWN) == (
+        f"the question holds personal data ({kinds})"
+    )
+    assert reason(request, subject=subject) is None
+    assert reason(known=KNOWN) is None
+
+
+def test_a_question_that_is_too_long_to_be_compared_is_not_served() -> None:
+    def asked(characters: int) -> CompletionRequest:
+        return replace(ASK, messages=(replace(QUESTION, content="x" * characters),))
+
+    assert reason(asked(CONSIDERED_CHARACTERS)) is None
+    assert reason(asked(CONSIDERED_CHARACTERS + 1)) == "the question is too long to be compared"
+    assert reason(asked(CONSIDERED_CHARACTERS), subject="x") is not None
+
+
+@pytest.mark.parametrize(
     ("said", "why"),
     [
         (
@@ -109,6 +147,13 @@ def test_an_answer_that_is_not_for_everybody_is_not_kept(said: object, why: str)
 
 def test_a_desk_s_own_address_may_be_kept() -> None:
     assert keepable(completion("Write to help@acme.example or call +1 415 555 2671.")) is None
+
+
+def test_an_answer_with_what_the_host_tells_of_its_requester_is_not_kept() -> None:
+    said = completion("Dear Maria, we wrote to maria@example.com.")
+
+    assert keepable(said, KNOWN) == "the answer holds personal data (email, name)"
+    assert keepable(completion("We wrote to Globe."), KNOWN) is None
 
 
 def test_the_question_stands_after_the_subject() -> None:

@@ -9,6 +9,7 @@ import pytest
 from mcp_router.cache.answers import AnswerCache, Found, Partition
 from mcp_router.cache.shelf import ALIKE_FROM
 from mcp_router.cache.wording import CARRYING, TELLING, Wording, agree, wording_of
+from mcp_router.signals.words import CONSIDERED_CHARACTERS
 from mcp_router.testing.clock import ManualClock
 from tests.cache.kept import ACME, answer
 from tests.signals.customers import labelled
@@ -77,6 +78,37 @@ def test_another_question_is_not_answered(cache: AnswerCache, other: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("\u092e\u0947\u0932", "\u092e\u093e\u0932"),  # Hindi: mail, goods
+        (
+            "\u0915\u092e \u0939\u0948",
+            "\u0915\u093e\u092e \u0939\u0948",
+        ),  # it is little, it is work
+        (  # how to open an account, how to play one
+            "\u0916\u093e\u0924\u093e \u0915\u0948\u0938\u0947 \u0916\u094b\u0932\u0947\u0902?",
+            "\u0916\u093e\u0924\u093e \u0915\u0948\u0938\u0947 \u0916\u0947\u0932\u0947\u0902?",
+        ),
+        ("\u0e40\u0e2a\u0e37\u0e49\u0e2d", "\u0e40\u0e2a\u0e37\u0e2d"),  # Thai: shirt, tiger
+        ("Is it free for orders > $50?", "Is it free for orders < $50?"),
+        ("What is the price in \u20b9?", "What is the price in \u20bd?"),
+        ("What is the price in \u20b9?", "What is the price in?"),
+        ("Is the fee 5\u2030 of it?", "Is the fee 5 of it?"),
+        ("\U0001f44d", "\U0001f44e"),
+        ("!!!", "???"),
+        ("!!!", "!!!"),
+        ("", ""),
+    ],
+)
+def test_what_a_mark_or_a_symbol_tells_apart_is_never_alike(
+    cache: AnswerCache, one: str, other: str
+) -> None:
+    cache.keep(ACME, one, answer("Yes."), ttl_s=60)
+
+    assert cache.nearest(ACME, other) is None
+
+
+@pytest.mark.parametrize(
     "elsewhere",
     [
         replace(ACME, tenant="globex"),
@@ -139,6 +171,49 @@ def test_the_least_used_answer_goes_first(cache: AnswerCache) -> None:
         "cars",
     ]
     assert len(cache) == 3
+
+
+def test_answers_that_need_too_much_memory_push_out_the_least_used() -> None:
+    cache = AnswerCache(ManualClock(), characters=3 * (32 * len("cars") + 100))
+
+    for name in ("bird", "bear", "cars"):
+        cache.keep(ACME, name, answer(name * 25), ttl_s=60)
+
+    assert (len(cache), texts(cache, "bird")) == (3, ["bird" * 25])
+
+    cache.keep(ACME, "cars", answer("c" * 101), ttl_s=60)  # one more than the cache holds
+
+    assert texts(cache, "bear", "bird", "cars") == [None, "bird" * 25, "c" * 101]
+
+    cache.keep(ACME, "a " * 100, answer(""), ttl_s=60)
+
+    assert len(cache) == 0
+
+
+def test_what_was_taken_needs_no_memory_any_more() -> None:
+    clock = ManualClock()
+    cache = AnswerCache(clock, characters=2 * 32 * len("bird"))
+
+    for _ in range(5):
+        cache.keep(ACME, "bird", answer(""), ttl_s=60)
+        clock.advance(60)
+        assert cache.nearest(ACME, "bird") is None
+
+    cache.keep(ACME, "bird", answer(""), ttl_s=60)
+    cache.keep(ACME, "bear", answer(""), ttl_s=60)
+
+    assert len(cache) == 2
+
+
+def test_a_question_that_is_too_long_is_neither_kept_nor_found(cache: AnswerCache) -> None:
+    longest = "w" * CONSIDERED_CHARACTERS
+    cache.keep(ACME, longest, answer("Yes."), ttl_s=60)
+
+    assert texts(cache, longest, f"{longest}!") == ["Yes.", None]
+
+    cache.keep(ACME, f"{longest}w", answer("Yes."), ttl_s=60)
+
+    assert len(cache) == 1
 
 
 def cosine(one: Wording, other: Wording) -> float:
