@@ -107,7 +107,7 @@ class SettingsMissing(ConfigurationError):
     """There is no router.yaml and the sandbox was not asked for."""
 
     code = "settings_missing"
-    next_step = "Write a router.yaml (or name one with --config), or add --sandbox to try it out."
+    next_step = "Write a router.yaml or name one with --config; `mcp-router demo` needs none."
 
 
 class InvalidSettings(ConfigurationError):

@@ -16,6 +16,7 @@ Exits with 1 and one line if anything is not as promised.
 
 import argparse
 import json
+import os
 import re
 import shutil
 import socket
@@ -34,6 +35,7 @@ from tempfile import TemporaryDirectory
 METADATA = Path(__file__).with_name("metadata.json")
 ROUTER = [sys.executable, "-m", "mcp_router"]  # or the path of the `mcp-router` command
 QUESTIONS = ("I forgot my password", "Where is my refund?", "Please cancel my order", "Hello?")
+_PLACES = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
 FACETS = ("at_ms", "tenant", "tool", "outcome", "policy", "intent", "ticket_id")
 PATIENCE_S = 30
 
@@ -185,7 +187,7 @@ def main(options: argparse.Namespace) -> None:
         if mine:
             expect(sum(row[1] for row in asked["cost_by_intent"]) == 4, "it holds the four calls")
 
-        command = options.datasette or shutil.which("datasette")
+        command = options.datasette or shutil.which("datasette", path=_PLACES)
 
         if command is None:
             print(

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import signal
+import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +13,7 @@ import anyio
 from mcp.server.stdio import stdio_server
 
 from mcp_router.app import App
+from mcp_router.errors import NotConfigured
 from mcp_router.serve.drain import drained
 from mcp_router.serve.mcp import build_server
 
@@ -25,7 +28,16 @@ async def serve_stdio(app: App) -> None:
 
     Calls that came before the end of the input are answered; a signal lets writes alone finish,
     and so does a host that reads no more.
+
+    Raises:
+        NotConfigured: this process was started without standard input or output.
     """
+    if sys.stdin is None or sys.stdout is None:
+        raise NotConfigured(
+            "There is no standard input and output to serve a host on.",
+            next_step="Let a host start the command, or serve with --transport http.",
+        )
+
     try:
         await _serve(app)
     except* BrokenPipeError:
@@ -64,23 +76,30 @@ async def _stdin_lines() -> AsyncIterator["_Lines | None"]:
     """Yield standard input as lines that a cancelled reader can let go of.
 
     The SDK reads in a thread, which would hold the process until the host sends one more line.
-    A regular file cannot be watched by the loop; it ends by itself, so the SDK's way is right.
+    A regular file or /dev/null cannot be watched by the loop, which says so too late to be told;
+    they end by themselves, so the SDK's way is right.
     """
+    if not _is_watchable(sys.stdin.fileno()):
+        yield None
+        return
+
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=MAX_LINE)
 
-    try:
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
-        )
-    except (ValueError, OSError):
-        yield None
-        return
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
+    )
 
     try:
         yield _Lines(reader)
     finally:
         transport.close()
+
+
+def _is_watchable(file: int) -> bool:
+    """Return whether the loop can tell when there is something to read."""
+    mode = os.fstat(file).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(file)
 
 
 class _Lines:

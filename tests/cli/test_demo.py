@@ -169,3 +169,11 @@ def test_the_picture_loads_nothing_from_anywhere(played: Played) -> None:
 
 def test_a_picture_that_cannot_be_saved_is_refused_at_once(tmp_path: Path) -> None:
     assert run("demo", "--picture", tmp_path).exit_code == 2
+
+
+def test_a_picture_that_cannot_be_kept_is_refused_before_the_demo(tmp_path: Path) -> None:
+    refused = run("demo", "--picture", tmp_path / "nowhere" / "picture.svg")
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("file_unusable: ")
+    assert refused.stdout == ""

@@ -111,7 +111,7 @@ def test_without_settings_both_ways_on_are_named(
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
         "settings_missing: There is no router.yaml here, and $MCP_ROUTER_CONFIG is not set.\n"
-        "  Write a router.yaml (or name one with --config), or add --sandbox to try it out.\n"
+        "  Write a router.yaml or name one with --config; `mcp-router demo` needs none.\n"
     )
 
 
