@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mcp_router.audit.heads import audit_record
 from mcp_router.canonical import plain
-from mcp_router.cli.common import config_option, json_option, open_source
+from mcp_router.cli.common import Commands, config_option, json_option, open_source
 from mcp_router.cli.printing import table_console
 from mcp_router.clock import SystemClock
 from mcp_router.decide.wording import moment
@@ -23,7 +23,7 @@ from mcp_router.ledger.ledger import Ledger
 from mcp_router.storage.store import open_archive, open_store
 
 
-@click.group()
+@click.group(cls=Commands)
 def actions() -> None:
     """Look into the ledger: every write, and whether it happened."""
 

@@ -10,14 +10,14 @@ from mcp_router.audit.export import Format
 from mcp_router.audit.manifest import Made, Tally
 from mcp_router.cli.audit_evidence import cut_off, write_beside
 from mcp_router.cli.audit_integrity import key, prune, sign, verify
-from mcp_router.cli.common import config_option, open_source
+from mcp_router.cli.common import Commands, config_option, open_source
 from mcp_router.cli.export_file import write_export
 from mcp_router.cli.selecting import select, selecting
 from mcp_router.domain.selection import EVERYTHING
 from mcp_router.storage.store import open_archive
 
 
-@click.group()
+@click.group(cls=Commands)
 def audit() -> None:
     """Read the decision log: one record for every call."""
 

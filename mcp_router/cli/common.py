@@ -49,7 +49,22 @@ why_option = click.option("--why", default="", help="What the decision rests on.
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
-class CodedGroup(click.Group):
+class Commands(click.Group):
+    """Commands that are listed with their whole first sentence; click cuts it after a line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list."""
+        rows = [
+            (name, (command.help or "").partition("\n\n")[0].replace("\n", " "))
+            for name in self.list_commands(ctx)
+            if (command := self.get_command(ctx, name)) is not None
+        ]
+
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class CodedGroup(Commands):
     """Commands whose coded errors are told on standard error, with the way on, not as tracebacks.
 
     The exit code is 2 where the operator must correct something, else 1.

@@ -10,7 +10,13 @@ from pathlib import Path
 import click
 
 from mcp_router.canonical import plain
-from mcp_router.cli.common import EXIT_FAILED, config_option, find_config, json_option
+from mcp_router.cli.common import (
+    EXIT_FAILED,
+    Commands,
+    config_option,
+    find_config,
+    json_option,
+)
 from mcp_router.cli.policy_show import show_policy
 from mcp_router.cli.printing import table_console
 from mcp_router.clock import SystemClock
@@ -50,7 +56,7 @@ class _Configured:
     catalog: Catalog | None = None
 
 
-@click.group()
+@click.group(cls=Commands)
 def policy() -> None:
     """Check and read policies: the documents that say where calls go."""
 
