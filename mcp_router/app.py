@@ -15,6 +15,7 @@ from mcp_router.anchors.anchors import open_anchor
 from mcp_router.audit.heads import HeadKeeper, HeadPace
 from mcp_router.audit.log import DecisionLog, RecordStore
 from mcp_router.audit.signing import open_signer
+from mcp_router.audit.sources import file_heads
 from mcp_router.audit_settings import AuditSettings
 from mcp_router.budget.budgets import Budgets
 from mcp_router.cache.answers import AnswerCache
@@ -243,6 +244,7 @@ def _head_keeper(store: Store, settings: AuditSettings, clock: Clock, alerts: Al
         signer=lambda: open_signer(settings),
         pace=HeadPace(every_s=settings.head_every_s, every_rows=settings.head_every_rows),
         anchors=tuple(map(open_anchor, settings.anchors)),
+        anchored=lambda: file_heads(settings.anchors),
         alarm=lambda broken: alerts.verification_failed(
             source="store", seq=None, problem=broken.code
         ),

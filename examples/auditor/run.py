@@ -169,27 +169,30 @@ def check_kinds(records: list[dict]) -> None:
     expect(missing == [], f"there is one of each: {', '.join(kinds)} {missing or ''}".strip())
 
 
-def verify(exported: Path) -> bool:
-    """Return whether the stand-alone verifier finds the export whole."""
-    done = subprocess.run(
-        [sys.executable, "-I", str(VERIFIER), str(exported)], capture_output=True, check=False
-    )
+def verify(exported: Path, key: str) -> bool:
+    """Return whether the stand-alone verifier finds the export whole, and signed with the key."""
+    arguments = [str(VERIFIER), str(exported), "--public-key", key]
+    done = subprocess.run([sys.executable, "-I", *arguments], capture_output=True, check=False)
     return done.returncode == 0
 
 
-def check_proof(folder: Path) -> None:
-    """Verify the export, and see that a changed digit is noticed."""
+def check_proof(folder: Path, config: Path) -> None:
+    """Verify the export, and see that a changed digit is noticed, and a row left out."""
     if not VERIFIER.exists():
         print("    there is no examples/verify_export.py here: nothing was proved")
         return
 
     exported = folder / "decisions.jsonl"
-    expect(verify(exported), "a program that shares no code with the router finds it whole")
+    key = command("audit", "key", "--config", config).strip()
+    expect(verify(exported, key), "a program that shares no code with the router finds it whole")
     kept = exported.read_bytes()
     exported.write_bytes(kept.replace(b'"cost_microusd":', b'"cost_microusd":1', 1))
-    caught = not verify(exported)
+    caught = not verify(exported, key)
     exported.write_bytes(kept)
     expect(caught, "it finds one changed digit")
+    part = folder / "part.jsonl"
+    command("audit", "export", "--config", config, "--tenant", "local", "--output", part)
+    expect(not verify(part, key), "it does not take a part of the log for all of it")
 
 
 async def take_apart(client: Client, records: list[dict]) -> None:
@@ -251,7 +254,7 @@ async def main(folder: Path) -> None:
             records = check_export(folder, config, told)
             check_kinds(records)
             print("the export is verified")
-            check_proof(folder)
+            check_proof(folder, config)
             print("one decision is taken apart")
             await take_apart(client, records)
             print("a report is made")

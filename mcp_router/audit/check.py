@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mcp_router.audit.merkle import Proof, inclusion_ranges
+from mcp_router.audit.merkle import Proof, inclusion_ranges, verify_inclusion
 from mcp_router.audit.sources import (
     Export,
     anchored_heads,
@@ -24,8 +24,10 @@ from mcp_router.audit.verify import (
     Report,
     Verifier,
     Witness,
+    rows_are,
 )
 from mcp_router.domain.tree_head import LogKey, SignedHead
+from mcp_router.errors import LogBroken
 from mcp_router.storage.store import Archive
 
 _CHUNK = 1 << 20
@@ -58,6 +60,8 @@ class Inclusion:
 def verify_store(archive: Archive, evidence: Evidence) -> Report:
     """Return what a store's log comes to; it may be growing.
 
+    With a public key something must be signed, but not the newest rows yet.
+
     Raises:
         FileUnusable: the anchor's file cannot be read.
         StorageUnavailable: the store cannot be read.
@@ -78,11 +82,14 @@ def verify_store(archive: Archive, evidence: Evidence) -> Report:
 def verify_export(export: Export, evidence: Evidence) -> Report:
     """Return what an export comes to, as it is described by its manifest.
 
+    With a public key every row must be signed for: an export ends where its head does.
+
     Raises:
         FileUnusable: a file cannot be read.
     """
     nodes, heads = export.nodes(), export.witnesses()
-    report = _verify(export.before, nodes, heads, export.keys, evidence, given=export.last)
+    found = _verify(export.before, nodes, heads, export.keys, evidence, given=export.last)
+    report = replace(found, part=export.part)
 
     if report.finding is None and (told := _other_file(export, report.rows)):
         return replace(report, finding=_beyond(report, told))
@@ -96,6 +103,7 @@ def prove_in_store(archive: Archive, seq: int) -> Inclusion | None:
     Raises:
         StorageUnavailable: the store cannot be read.
         Broken: what was pruned cannot be gone on from.
+        LogBroken: the row does not lead to the head.
     """
     signed = next((one for one in archive.heads() if one.head.size >= seq), None)
     before = before_store(archive)
@@ -111,7 +119,11 @@ def prove_in_store(archive: Archive, seq: int) -> Inclusion | None:
 
 
 def prove_in_export(export: Export, seq: int) -> Inclusion | None:
-    """Return the proof that an exported row is in the tree of the manifest's head, if it is."""
+    """Return the proof that an exported row is in the tree of the manifest's head, if it is.
+
+    Raises:
+        LogBroken: the row does not lead to the head.
+    """
     if export.head is None or not export.before.frontier.size < seq <= export.head[0].head.size:
         return None
 
@@ -157,11 +169,40 @@ def _verify(
     )
     report = verifier.run(nodes, given=given)
 
-    if report.finding is None and report.signed < report.last:
-        rest = report.last - report.signed
-        notes.append(_NO_HEAD if not report.signed else f"No head covers the last {rest} rows yet.")
+    if report.finding is None and evidence.public_key is not None:
+        report = replace(report, finding=_unsigned(report, 1 if every_head else report.last))
+
+    if report.finding is None:
+        notes.extend(_notes(report))
 
     return replace(report, notes=tuple(notes))
+
+
+def _unsigned(report: Report, due: int) -> Finding | None:
+    """Return a finding where no believed head vouches for the first `due` rows; 0 are one too."""
+    if report.signed >= max(due, 1):
+        return None
+
+    first = max(report.signed + 1, report.first)
+    upto = max(report.last, first)
+    told = f"{rows_are(first, upto)} not signed with the given key, or one that it leads to."
+    return Finding(fault=Fault.HEAD, seq=first, upto=upto, told=told)
+
+
+def _notes(report: Report) -> Iterator[str]:
+    """Yield what a sound log does not prove."""
+    if report.signed < report.last:
+        rest = report.last - report.signed
+        yield _NO_HEAD if not report.signed else f"No head covers the last {rest} rows yet."
+
+    if report.first > 1 and report.last:
+        yield f"Rows 1 to {report.first - 1} are not there: the log begins at row {report.first}."
+
+    if report.passed:
+        yield (
+            f"{report.passed} heads of fewer than {report.first - 1} rows were not compared: those "
+            "rows were pruned."
+        )
 
 
 def _prove(
@@ -181,12 +222,17 @@ def _prove(
         else:
             proof.add(node.seq - 1, node.hash, node.level)
 
+    path = proof.nodes()
+
+    if not verify_inclusion(leaf, seq - 1, size, path, bytes.fromhex(signed.head.root)):
+        raise LogBroken(f"Row {seq} of the decision log does not lead to the head of {size} rows.")
+
     return Inclusion(
         seq=seq,
         leaf=leaf.hex(),
         signed=signed,
         public_key=public_key,
-        path=tuple(node.hex() for node in proof.nodes()),
+        path=tuple(node.hex() for node in path),
     )
 
 

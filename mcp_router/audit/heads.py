@@ -1,23 +1,24 @@
 """Signs heads of the decision log's tree, hands them to the anchors, and lets go of old rows.
 
 What is signed is read and hashed again first: a row that was changed since it was appended stops
-the signing, so that no head ever vouches for it.
+the signing, so that no head ever vouches for it. So does a store that has lost or replaced a head
+which this process knows.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from mcp_router.audit.merkle import Frontier, Proof, Tree, consistency_ranges
+from mcp_router.audit.growth import Growth, follows, largest_signed, otherwise
 from mcp_router.audit.signing import Signer
-from mcp_router.audit.statements import anchor_line, head_statement, key_statement
-from mcp_router.chain import START, leaf_hash, next_link, row_line
+from mcp_router.audit.statements import anchor_line, key_statement
+from mcp_router.audit.trust import trusted_keys
 from mcp_router.clock import Clock
 from mcp_router.domain.audit_event import AuditChange, AuditEvent
 from mcp_router.domain.ids import Entropy, make_id
 from mcp_router.domain.record import Record
-from mcp_router.domain.tree_head import KeptRow, LogKey, SignedHead, TreeHead
+from mcp_router.domain.tree_head import KeptRow, LogKey, SignedHead
 from mcp_router.errors import LogBroken, SigningKeyUnusable, StorageUnavailable
 
 _logger = logging.getLogger(__name__)
@@ -92,17 +93,24 @@ class HeadKeeper:
         signer: Callable[[], Signer],
         pace: HeadPace | None = None,
         anchors: tuple[Anchor, ...] = (),
+        anchored: Callable[[], Iterable[SignedHead]] = tuple,
         alarm: Callable[[LogBroken], None] = lambda broken: None,
     ) -> None:
-        """Open the key with `signer` when it is first needed; tell `alarm` of a broken log."""
+        """Open the key with `signer` when it is first needed; tell `alarm` of a broken log.
+
+        `anchored` returns heads that were sent to an anchor before this process began.
+        """
         self._store = store
         self._clock = clock
         self._entropy = entropy
         self._open = signer
         self._pace = pace or HeadPace()
-        self._anchored = dict.fromkeys(anchors, 0)
+        self._sent = dict.fromkeys(anchors, 0)
+        self._anchored = anchored
         self._alarm = alarm
         self._signer: Signer | None = None
+        self._known: SignedHead | None = None  # the largest that was signed, seen or anchored
+        self._recalled = False
         self._told: str | None = None
 
     async def work(self) -> None:
@@ -115,7 +123,9 @@ class HeadKeeper:
             if await self._is_due():
                 await self.sign()
 
-            if self._anchored and (newest := await self._store.newest()):
+            newest = await self._newest()
+
+            if newest is not None and self._sent:
                 await self._anchor(newest)
 
             self._told = None
@@ -129,20 +139,21 @@ class HeadKeeper:
         """Return a head over every row that is there now, None where there is none.
 
         Raises:
-            LogBroken: a row is not what was appended; the message names it.
+            LogBroken: a row is not what was appended, or a head is gone; the message names it.
             SigningKeyUnusable: there is no key to sign with.
             StorageUnavailable: the head could not be kept.
         """
         signer = await self._known_signer()
 
         for _ in range(_TRIES):
-            newest = await self._store.newest()
+            newest = await self._newest()
             grown = await self._grow(newest, signer)
 
             if grown is None:
                 return newest
 
             if await self._store.add_head(grown):
+                self._know(grown)
                 return grown
 
         raise StorageUnavailable("Other replicas sign heads faster than this one can.")
@@ -215,7 +226,7 @@ class HeadKeeper:
 
     async def _is_due(self) -> bool:
         """Return whether the log has grown for long enough, or by enough."""
-        newest = await self._store.newest()
+        newest = await self._newest()
         signed = newest.head.size if newest else 0
         grown = await self._store.last() - signed
 
@@ -227,6 +238,43 @@ class HeadKeeper:
 
         since_ms = newest.head.at_ms if newest else await self._first_ms()
         return self._clock.now_ms() - since_ms >= self._pace.every_s * 1000
+
+    async def _newest(self) -> SignedHead | None:
+        """Return the store's newest head, which must grow out of the largest one that is known.
+
+        Raises:
+            LogBroken: it does not, or there is none any more.
+        """
+        await self._recall()
+        known = self._known  # before the store is asked: meanwhile another task may sign
+        newest = await self._store.newest()
+
+        if known is not None and not follows(known, newest) and newest and known.frontier:
+            growth = await self._read(known, newest.head.size)
+
+            if not growth.is_at(newest.head):
+                raise otherwise(known)
+
+        if newest is not None:
+            self._know(newest)
+
+        return newest
+
+    async def _recall(self) -> None:
+        """Know, from the first time on, the largest anchored head that a key of ours has signed."""
+        if self._recalled:
+            return
+
+        if anchored := tuple(self._anchored()):
+            believed = trusted_keys([self._open().public_key], await self._store.keys())
+            self._known = largest_signed(anchored, believed)
+
+        self._recalled = True
+
+    def _know(self, signed: SignedHead) -> None:
+        """Remember a head that the store has, unless a larger one is known."""
+        if self._known is None or signed.head.size >= self._known.head.size:
+            self._known = signed
 
     async def _first_ms(self) -> int:
         """Return when the log's first row came."""
@@ -273,62 +321,45 @@ class HeadKeeper:
 
     async def _grow(self, newest: SignedHead | None, signer: Signer) -> SignedHead | None:
         """Return the signed head that follows the newest one, None where nothing has come."""
-        start = start_of(newest)
-        previous = newest.head.size if newest else 0
+        signed = newest.head.size if newest else 0
         size = await self._store.last()
 
-        if size <= previous:
-            if size < previous:
-                raise LogBroken(f"Rows {size + 1} to {previous} of the decision log are missing.")
+        if size < signed:
+            raise LogBroken(f"Rows {size + 1} to {signed} of the decision log are missing.")
 
+        if size == signed:
             return None
 
-        tree, proof = Tree(start), Proof(consistency_ranges(previous, size), start)
-        chain = bytes.fromhex(newest.head.chain) if newest else START
+        growth = await self._read(newest, size)
+        return growth.signed(signer, self._clock.now_ms())
 
-        while tree.size < size:
-            rows = await self._store.rows(tree.size, min(_BATCH, size - tree.size))
+    async def _read(self, since: SignedHead | None, size: int) -> Growth:
+        """Return how the log has grown to `size` rows since a head."""
+        growth = Growth(since, size)
+
+        while growth.at < size:
+            rows = await self._store.rows(growth.at, min(_BATCH, size - growth.at))
 
             if not rows:
-                raise LogBroken(f"Row {tree.size + 1} of the decision log is missing.")
+                raise LogBroken(f"Row {growth.at + 1} of the decision log is missing.")
 
             for row in rows:
-                leaf = checked_leaf(row, tree.size + 1)
-                chain = next_link(chain, leaf)
+                growth.take(row)
 
-                if chain != row.chain:
-                    raise LogBroken(f"Row {row.seq} of the decision log is not in its chain.")
-
-                proof.add(tree.size, leaf)
-                tree.append(leaf)
-
-        head = TreeHead(
-            size=size,
-            root=tree.root().hex(),
-            chain=chain.hex(),
-            at_ms=self._clock.now_ms(),
-            key_id=signer.key_id,
-        )
-        return SignedHead(
-            head=head,
-            signature=signer.sign(head_statement(head)),
-            previous=previous,
-            frontier=tuple(node.hex() for node in tree.frontier().nodes),
-            consistency=tuple(node.hex() for node in proof.nodes()),
-        )
+        return growth
 
     async def _anchor(self, newest: SignedHead) -> None:
         """Send the newest head to every anchor that has not had it."""
         keys = {key.key_id: key.public_key for key in await self._store.keys()}
         line = anchor_line(newest, keys.get(newest.head.key_id, ""))
 
-        for anchor, size in self._anchored.items():
+        for anchor, size in self._sent.items():
             if size >= newest.head.size:
                 continue
 
             try:
                 await anchor.send(line)
-                self._anchored[anchor] = newest.head.size
+                self._sent[anchor] = newest.head.size
             except StorageUnavailable as error:
                 _logger.warning("%s It is tried again.", error.message)
 
@@ -337,46 +368,6 @@ class HeadKeeper:
         if message != self._told:
             _logger.error("no head of the decision log is signed: %s", message)
             self._told = message
-
-
-def start_of(signed: SignedHead | None) -> Frontier:
-    """Return the frontier of a kept head, which its signed root must follow from.
-
-    Raises:
-        LogBroken: it does not.
-    """
-    if signed is None:
-        return Frontier()
-
-    try:
-        nodes = tuple(map(bytes.fromhex, signed.frontier))
-    except ValueError:
-        nodes = ()
-
-    frontier = Frontier(size=signed.head.size, nodes=nodes)
-    root = frontier.root()
-
-    if root is None or root.hex() != signed.head.root:
-        raise LogBroken(f"The head of {signed.head.size} rows is not what was signed.")
-
-    return frontier
-
-
-def checked_leaf(row: KeptRow, expected: int) -> bytes:
-    """Return the leaf of a row, which must be the one that was kept when it was appended.
-
-    Raises:
-        LogBroken: it is not, or another row should stand here.
-    """
-    if row.seq != expected:
-        raise LogBroken(f"Row {expected} of the decision log is missing.")
-
-    leaf = leaf_hash(row_line(row.seq, row.text).encode("utf-8", "surrogateescape"))
-
-    if leaf != row.leaf:
-        raise LogBroken(f"Row {row.seq} of the decision log was changed.")
-
-    return leaf
 
 
 def audit_record(

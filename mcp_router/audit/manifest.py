@@ -10,7 +10,6 @@ from mcp_router.audit.merkle import node_hash
 from mcp_router.audit.sources import MANIFEST_KIND
 from mcp_router.audit.verify import Before
 from mcp_router.canonical import JsonValue, canonical_json, plain
-from mcp_router.domain.record import StoredRecord
 from mcp_router.domain.tree_head import LogKey, SignedHead
 
 _PIECE = 1 << 20
@@ -26,24 +25,12 @@ class Tally:
         self.first: int | None = None
         self.last: int | None = None
 
-    def record(self, stored: StoredRecord) -> StoredRecord:
-        """Note a record on its way, and return it."""
-        self.rows += 1
-        self.first = stored.seq if self.first is None else self.first
-        self.last = stored.seq
-        return stored
-
     def row(self, row: tuple[int, str]) -> tuple[int, str]:
         """Note a row's place on its way, and return it."""
         self.rows += 1
         self.first = row[0] if self.first is None else self.first
         self.last = row[0]
         return row
-
-    def line(self, text: str) -> str:
-        """Note a line on its way, and return it."""
-        self._digest.update(text.encode())
-        return text
 
     def content(self, file: BinaryIO) -> None:
         """Note what a finished file holds, whoever wrote it, now or before an interruption."""

@@ -8,6 +8,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+MOST_LEVEL = 62
+"""No subtree is larger: as many rows as a database can count."""
+
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of a node over its two children."""
@@ -63,7 +66,7 @@ class Tree:
         Raises:
             ValueError: no subtree of that size can begin here.
         """
-        if self._size & ((1 << level) - 1):
+        if not 0 <= level <= MOST_LEVEL or self._size & ((1 << level) - 1):
             raise ValueError("a subtree of that size cannot begin here")
 
         left, at = self._size, level

@@ -3,11 +3,13 @@
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from mcp_router.audit.merkle import Frontier
-from mcp_router.audit.statements import read_anchor, read_anchored
-from mcp_router.audit.verify import Before, Broken, Fault, Node, Witness
+from mcp_router.audit.merkle import MOST_LEVEL, Frontier
+from mcp_router.audit.statements import UNREADABLE, read_anchor, read_anchored
+from mcp_router.audit.verify import Before, Broken, Fault, Node, Witness, rows_are
+from mcp_router.audit_settings import AnchorSettings, FileAnchor
 from mcp_router.chain import leaf_hash, row_line
 from mcp_router.domain.audit_event import AuditChange
 from mcp_router.domain.tree_head import KeptRow, LogKey, SignedHead
@@ -53,12 +55,11 @@ def store_nodes(archive: Archive, pruned: int) -> Iterator[Node]:
     told = not pruned
 
     for row in archive.kept(_LOWEST):
-        told = told or _tells_pruning(row, pruned)
+        told = told or _tells_pruning(row.text, pruned)
         yield Node(seq=row.seq, hash=_leaf(row), chain=row.chain, fault=_fault(row))
 
     if not told:
-        told_so = f"Rows 1 to {pruned} are missing, and no row says that they were pruned."
-        raise Broken(Fault.MISSING, 1, told_so, upto=pruned)
+        raise _untold(pruned)
 
 
 def stored_witnesses(archive: Archive) -> Iterator[Witness]:
@@ -73,13 +74,26 @@ def anchored_heads(path: Path) -> tuple[list[tuple[SignedHead, str]], int]:
         FileUnusable: it cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        # A server's collected output may hold anything between the heads.
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
         raise FileUnusable(f"{path} cannot be read.") from None
 
     found = [read_anchor(line) for line in lines if line.strip()]
     heads = [one for one in found if one is not None]
     return sorted(heads, key=lambda one: one[0].head.size), found.count(None)
+
+
+def file_heads(anchors: Iterable[AnchorSettings]) -> list[SignedHead]:
+    """Return the heads in the files among anchors; one that cannot be read has none."""
+    heads: list[SignedHead] = []
+
+    for one in anchors:
+        if isinstance(one, FileAnchor) and one.path.is_file():  # reading a pipe would wait
+            with suppress(FileUnusable):
+                heads.extend(head for head, _ in anchored_heads(one.path)[0])
+
+    return heads
 
 
 def merged(*witnesses: Iterable[Witness]) -> Iterator[Witness]:
@@ -104,12 +118,12 @@ class Export:
             self.rows = int(found["rows"])
             self.sha256 = str(found["sha256"])
             self.last = int(found["last_seq"] or 0)
-            self.proofs = found.get("proofs")
+            self.part = bool(found["filtered"])
             self.keys = tuple(_key(one) for one in found.get("keys", ()))
             self.head = read_anchored(found) if found.get("head") else None
             self.before = _before(found["before"])
             right = found["kind"] == MANIFEST_KIND and found["format"] == "jsonl"
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, *UNREADABLE):
             right = False
 
         if not right:
@@ -126,16 +140,31 @@ class Export:
     def nodes(self) -> Iterator[Node]:
         """Yield rows, and where the export is filtered the roots over what it leaves out.
 
+        One that is not filtered leaves nothing out, whatever proofs lie beside it, except what a
+        row of its own says was pruned.
+
         Raises:
             FileUnusable: a file is missing.
+            Broken: rows before the first one are not there, and no row says why.
         """
-        gaps = self._gaps() if self.proofs else iter(())
-        return _interleaved(self._lines(), gaps)
+        return _interleaved(self._lines(), self._gaps()) if self.part else self._every_line()
 
     def _lines(self) -> Iterator[Node]:
         """Yield the rows."""
         for number, line in enumerate(_read(self.path), start=1):
             yield _row_of(line, number)
+
+    def _every_line(self) -> Iterator[Node]:
+        """Yield the rows of an export that leaves nothing out."""
+        pruned = self.before.frontier.size
+        told = not pruned
+
+        for number, line in enumerate(_read(self.path), start=1):
+            told = told or _tells_pruning(line.decode("utf-8", "replace"), pruned)
+            yield _row_of(line, number)
+
+        if not told:
+            raise _untold(pruned)
 
     def _gaps(self) -> Iterator[Node]:
         """Yield what stands for the rows that were left out."""
@@ -150,7 +179,7 @@ class Export:
                     level=int(found["level"]),
                     is_row=False,
                 )
-            except (ValueError, KeyError, TypeError):
+            except UNREADABLE:
                 raise FileUnusable(f"{path} holds a line that is no proof.") from None
 
 
@@ -177,7 +206,7 @@ def _row_of(line: bytes, number: int) -> Node:
     try:
         seq = int(json.loads(text)["seq"])
         framed = text.startswith(b'{"record":') and text.endswith(b',"seq":%d}' % seq)
-    except (ValueError, KeyError, TypeError):
+    except UNREADABLE:
         raise Broken(
             Fault.UNREADABLE, number, f"Line {number} of the export holds no row."
         ) from None
@@ -214,6 +243,9 @@ def _before(found: Mapping[str, object]) -> Before:
 
     if not isinstance(size, int) or not isinstance(nodes, list):
         raise TypeError
+
+    if not 0 <= size < 1 << MOST_LEVEL:
+        raise ValueError
 
     frontier = _frontier(size, tuple(map(str, nodes)))
 
@@ -254,13 +286,20 @@ def _fault(row: KeptRow) -> tuple[Fault, str] | None:
     return None
 
 
-def _tells_pruning(row: KeptRow, size: int) -> bool:
-    """Return whether a row is the event of that pruning."""
-    if f'"change":"{AuditChange.LOG_PRUNED}"' not in row.text:
-        return False
+def _tells_pruning(text: str, size: int) -> bool:
+    """Return whether a record, or the line that an export has of it, is of that pruning."""
+    if f'"change":"{AuditChange.LOG_PRUNED}"' not in text:
+        return False  # almost every row: it need not be read
 
     try:
-        event = json.loads(row.text)["audit"]
-        return bool(event["size"] == size)
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(text)
+        event = found.get("record", found)["audit"]
+        return (event["change"], event["size"]) == (AuditChange.LOG_PRUNED, size)
+    except UNREADABLE:
         return False
+
+
+def _untold(pruned: int) -> Broken:
+    """Return the error of a beginning that is gone, though nobody pruned it."""
+    told = f"{rows_are(1, pruned)} missing, and no row says that they were pruned."
+    return Broken(Fault.MISSING, 1, told, upto=pruned)

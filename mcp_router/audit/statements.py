@@ -9,6 +9,9 @@ from mcp_router.domain.tree_head import LogKey, SignedHead, TreeHead
 HEAD = "mcp-router-head-1"
 KEY = "mcp-router-key-1"
 
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What comes of reading JSON that somebody made up: other types, endless numbers, deep nesting."""
+
 
 def head_statement(head: TreeHead) -> bytes:
     """Return the bytes that are signed for a head."""
@@ -50,9 +53,8 @@ def anchor_line(signed: SignedHead, public_key: str) -> str:
 def read_anchor(line: str) -> tuple[SignedHead, str] | None:
     """Return the head and the public key of an anchor's line, None if it holds none."""
     try:
-        found = json.loads(line)
-        return read_anchored(found)
-    except (ValueError, KeyError, TypeError):
+        return read_anchored(json.loads(line))
+    except UNREADABLE:
         return None
 
 
@@ -60,7 +62,7 @@ def read_anchored(found: Mapping[str, object]) -> tuple[SignedHead, str]:
     """Return the head and the public key of what an anchor's line or a manifest holds.
 
     Raises:
-        KeyError, TypeError, ValueError: it holds no head.
+        One of `UNREADABLE`: it holds no head.
     """
     told = found["head"]
 

@@ -49,7 +49,7 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
-    """What came before the first row that is there; `known` says whether the chain is."""
+    """What came before the first row that is there: the tree's frontier and the chain."""
 
     frontier: Frontier = field(default_factory=Frontier)
     chain: bytes = START
@@ -81,7 +81,11 @@ class Witness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a verification has come to; `signed` is how many rows a believed head vouches for."""
+    """What a verification has come to; `signed` is how many rows a believed head vouches for.
+
+    Of the rows up to `last`, `left_out` are not there: pruned, or not in a `part` of the log.
+    `passed` heads from outside could not be compared: an export has nothing of what was pruned.
+    """
 
     finding: Finding | None
     first: int
@@ -91,6 +95,9 @@ class Report:
     signed: int
     root: str
     chain: str | None
+    left_out: int = 0
+    passed: int = 0
+    part: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -122,6 +129,7 @@ class Verifier:
         self._every_head = every_head
         self._signed = 0
         self._heads = 0
+        self._passed = 0
         self._rows = 0
 
     def run(self, nodes: Iterable[Node], *, given: int = 0) -> Report:
@@ -148,6 +156,8 @@ class Verifier:
             signed=self._signed,
             root=self._tree.root().hex(),
             chain=self._chain.hex() if self._chain is not None else None,
+            left_out=self._tree.size - self._rows,
+            passed=self._passed,
         )
 
     def _take(self, node: Node) -> None:
@@ -156,7 +166,7 @@ class Verifier:
 
         if node.seq > due:
             upto = node.seq - 1
-            raise Broken(Fault.MISSING, due, f"{_rows(due, upto)} missing.", upto=upto)
+            raise Broken(Fault.MISSING, due, f"{rows_are(due, upto)} missing.", upto=upto)
 
         if node.seq < due:
             told = f"Row {node.seq} comes again, or too late: row {due} should stand there."
@@ -187,7 +197,6 @@ class Verifier:
         """Check every head whose rows have all passed by."""
         while self._next is not None and self._next.signed.head.size <= self._tree.size:
             self._check(self._next)
-            self._heads += 1
             self._next = next(self._witnesses, None)
 
     def _check(self, witness: Witness) -> None:
@@ -197,8 +206,11 @@ class Verifier:
 
         if head.size >= self._start:
             self._compare(witness)
+        elif not self._every_head:
+            self._passed += 1
+            return
 
-        if not witness.stored and (self._every_head or head.size < self._start):
+        if self._every_head and not witness.stored:
             kept = self._former.head if self._former else None
 
             if kept is None or (kept.size, kept.root) != (head.size, head.root):
@@ -212,6 +224,7 @@ class Verifier:
         if head.root == self._expected:
             self._expected = None
 
+        self._heads += 1
         self._signed = head.size
 
     def _compare(self, witness: Witness) -> None:
@@ -224,7 +237,7 @@ class Verifier:
 
         first = max(self._signed, self._start) + 1
         told = (
-            f"{_rows(first, head.size)} not what the head of {head.size} rows "
+            f"{rows_are(first, head.size)} not what the head of {head.size} rows "
             f"{witness.origin} was signed over."
         )
         raise Broken(Fault.REWRITTEN, first, told, upto=head.size)
@@ -272,13 +285,13 @@ class Verifier:
         if self._next is not None:
             size = self._next.signed.head.size
             told = (
-                f"{_rows(last + 1, size)} missing: a head of {size} rows "
+                f"{rows_are(last + 1, size)} missing: a head of {size} rows "
                 f"{self._next.origin} was signed."
             )
             raise Broken(Fault.MISSING, last + 1, told, upto=size)
 
         if given > last:
-            told = f"{_rows(last + 1, given)} missing: there were {given} once."
+            told = f"{rows_are(last + 1, given)} missing: there were {given} once."
             raise Broken(Fault.MISSING, last + 1, told, upto=given)
 
         if self._expected not in (None, self._tree.root().hex()):
@@ -287,6 +300,6 @@ class Verifier:
             raise Broken(Fault.REWRITTEN, first, told, upto=last)
 
 
-def _rows(first: int, last: int) -> str:
+def rows_are(first: int, last: int) -> str:
     """Return rows in words, with their verb."""
     return f"Row {first} is" if first >= last else f"Rows {first} to {last} are"

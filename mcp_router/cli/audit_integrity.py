@@ -65,6 +65,7 @@ class _Checked:
 @click.option(
     "--expect-root", help="A root that a head of this log, or the whole of it, must have."
 )
+@click.option("--part", is_flag=True, help="Accept an export that leaves rows of the log out.")
 @click.option("--prove", metavar="DECISION_ID", help="Print the proof that this decision is in it.")
 @config_option
 @json_option
@@ -73,13 +74,15 @@ def verify(
     anchor: Path | None,
     public_key: Path | None,
     expect_root: str | None,
+    part: bool,
     prove: str | None,
     config: Path | None,
     as_json: bool,
 ) -> None:
     """Check the decision log: the configured one, a SQLite file, or an export with its manifest.
 
-    Exits with 1 where it is broken, and names the first broken row.
+    Exits with 1 where it is broken, and names the first broken row. With --public-key what
+    is not signed is broken; an export of a part of the log needs --part.
     """
     if expect_root is not None and not _ROOT.fullmatch(expect_root):
         raise click.UsageError("--expect-root takes the 64 hexadecimal digits of a root.")
@@ -102,9 +105,9 @@ def verify(
     else:
         checked = _check_export(Export(source), evidence, prove)
 
-    _tell(checked, as_json)
+    _tell(checked, as_json, part=part)
 
-    if checked.report.finding is not None:
+    if not _is_sound(checked.report, part=part):
         click.get_current_context().exit(EXIT_FAILED)
 
 
@@ -244,13 +247,18 @@ def _is_sqlite(path: Path) -> bool:
         return False
 
 
-def _tell(checked: _Checked, as_json: bool) -> None:
+def _is_sound(report: Report, *, part: bool) -> bool:
+    """Return whether a log is what was asked for: all of it, unless a part was."""
+    return report.finding is None and (part or not report.part)
+
+
+def _tell(checked: _Checked, as_json: bool, *, part: bool) -> None:
     """Print what was found."""
     report, proof = checked.report, checked.proof
 
     if as_json:
-        told = {"ok": report.finding is None, "report": plain(report), "proof": plain(proof)}
-        click.echo(json.dumps(told))
+        ok = _is_sound(report, part=part)
+        click.echo(json.dumps({"ok": ok, "report": plain(report), "proof": plain(proof)}))
         return
 
     if proof is not None:
@@ -261,14 +269,21 @@ def _tell(checked: _Checked, as_json: bool) -> None:
     else:
         click.echo(_sound(report))
 
+    if report.finding is None and not _is_sound(report, part=part):
+        click.echo("A part proves nothing about what it leaves out: name --part to accept it.")
+
     for note in report.notes:
         click.echo(note, err=proof is not None)
 
 
 def _sound(report: Report) -> str:
     """Return in words what a sound log has shown."""
-    if not report.rows:
+    if not report.last:
         return "The log is empty."
 
     first = f"Rows {report.first} to {report.last} are whole: {report.rows} read"
+
+    if report.part:
+        first = f"A PART of rows 1 to {report.last}: {report.rows} read, {report.left_out} left out"
+
     return f"{first}, {report.heads} heads, signed up to row {report.signed}. Root {report.root}"

@@ -81,7 +81,7 @@ def columns_agree(row: KeptRow) -> bool:
     """Return whether the columns that people ask by say what the record says."""
     try:
         record = json.loads(row.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
     if not isinstance(record, dict):

@@ -1,7 +1,6 @@
 """Whoever owns the database tampers with it in every way we know: it shows, and where."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -15,30 +14,12 @@ from tests.audit.logs import (
     SIGNER,
     Kept,
     Tables,
-    copied,
     rechain,
     resign,
     unlocked,
-    written,
 )
 
 Tamper = Callable[[Tables], object]
-
-
-@pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("origin")
-
-
-@pytest.fixture
-async def kept(origin: Path, tmp_path: Path) -> Kept:
-    database = origin / "router.db"
-    whole = (
-        Kept(database=database, anchor=origin / "anchor.jsonl")
-        if database.exists()
-        else await written(origin)
-    )
-    return copied(whole, tmp_path)
 
 
 def verified(kept: Kept, evidence: Evidence | None = None) -> Report:
@@ -242,6 +223,10 @@ TAMPERED: dict[str, tuple[Tamper, tuple[Fault, int, int]]] = {
         with_heads(edit(5), key="INSERT INTO log_keys SELECT ?, ?, 1, NULL, NULL, NULL LIMIT 0"),
         (Fault.HEAD, 11, 11),
     ),
+    "deeply nested, with leaf and chain": (
+        with_chain(f"UPDATE decisions SET record = '{'[' * 10**5}' WHERE seq = 5"),
+        (Fault.COLUMNS, 5, 5),
+    ),
     "pruned by hand": (
         script(PRUNE, "DELETE FROM decisions WHERE seq <= 11"),
         (Fault.MISSING, 1, 11),
@@ -306,7 +291,18 @@ def test_an_anchor_shows_what_the_keeper_could_hide(kept: Kept, how: str) -> Non
         tamper(tables)
 
     assert found(verified(kept, anchored)) == expected
-    assert found(verified(kept)) is None
+    assert found(verified(kept, Evidence())) is None
+
+
+@pytest.mark.parametrize("how", [one for one in ANCHORED if "all" in one])
+def test_a_log_without_any_head_is_not_proven_to_who_knows_the_key(kept: Kept, how: str) -> None:
+    tamper, _ = ANCHORED[how]
+
+    with unlocked(kept) as tables:
+        tamper(tables)
+
+    report = verified(kept)
+    assert found(report) == (Fault.HEAD, 1, report.last)
 
 
 def test_a_log_made_anew_with_a_key_of_its_own_shows_only_to_who_knows_the_key(

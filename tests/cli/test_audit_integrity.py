@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from mcp_router.audit.merkle import verify_inclusion
+from mcp_router.cli.common import whoever
 from mcp_router.domain.record import Record
 from mcp_router.storage.store import open_archive, open_store
 from tests.audit.logs import Kept, tenant_of, unlocked
@@ -49,6 +50,21 @@ def ok(*arguments: object) -> str:
     return result.stdout
 
 
+def stand_alone(export: Path, key: Path, anchor: Path) -> str:
+    """Return what the stand-alone verifier says of an export that it finds sound."""
+    done = subprocess.run(
+        [
+            *(sys.executable, CHECKOUT / "examples" / "verify_export.py", export),
+            *("--public-key", key.read_text(encoding="utf-8").strip(), "--anchor", anchor),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
 def test_an_auditor_checks_with_three_commands(config: Path, tmp_path: Path) -> None:
     anchor, key, export = (tmp_path / name for name in ("anchor.jsonl", "key", "log.jsonl"))
     anchor.write_text(ok("audit", "sign", "--config", config), encoding="utf-8")
@@ -56,34 +72,30 @@ def test_an_auditor_checks_with_three_commands(config: Path, tmp_path: Path) -> 
 
     made = run("audit", "export", "--config", config, "--output", export)
     ours = run("audit", "verify", export, "--public-key", key, "--anchor", anchor)
-    theirs = subprocess.run(
-        [
-            *(sys.executable, CHECKOUT / "examples" / "verify_export.py", export),
-            *("--public-key", key.read_text(encoding="utf-8").strip(), "--anchor", anchor),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    theirs = stand_alone(export, key, anchor)
 
     assert (made.exit_code, made.stderr) == (0, "13 records\n")
     assert ours.exit_code == 0
     assert ours.stdout.startswith("Rows 1 to 13 are whole: 13 read, 2 heads, signed up to row 13.")
-    assert theirs.stdout.startswith("whole: 13 rows, covered up to row 13, root ")
-    assert ours.stdout.split()[-1] in theirs.stdout
+    assert theirs.startswith("whole: 13 rows, covered up to row 13, root ")
+    assert ours.stdout.split()[-1] in theirs
 
 
 def test_a_part_of_the_log_is_proved_as_a_part(config: Path, tmp_path: Path) -> None:
     export = tmp_path / "globex.jsonl"
 
     made = run("audit", "export", "--config", config, "--output", export, "--tenant", "globex")
-    result = run("audit", "verify", export, "--json")
+    strict = run("audit", "verify", export, "--json")
+    result = run("audit", "verify", export, "--part", "--json")
 
     assert made.stderr == "3 records\n"
-    found = json.loads(result.stdout)
+    refused, found = json.loads(strict.stdout), json.loads(result.stdout)
+    assert (strict.exit_code, refused["ok"]) == (1, False)
     assert (result.exit_code, found["ok"]) == (0, True)
     report = found["report"]
+    assert refused["report"] == report
     assert (report["rows"], report["last"], report["signed"]) == (3, 13, 13)
+    assert (report["part"], report["left_out"]) == (True, 10)
 
 
 def test_the_proof_of_a_decision_needs_nothing_else(config: Path) -> None:
@@ -143,9 +155,9 @@ def test_a_root_must_look_like_one(config: Path) -> None:
 
 
 def test_a_key_that_is_rotated_goes_on_to_be_believed(config: Path, tmp_path: Path) -> None:
-    key = tmp_path / "key"
+    key, export, anchor = (tmp_path / name for name in ("key", "log.jsonl", "anchor.jsonl"))
     key.write_text(ok("audit", "key", "--config", config), encoding="utf-8")
-    ok("audit", "sign", "--config", config)
+    anchor.write_text(ok("audit", "sign", "--config", config), encoding="utf-8")
 
     rotated = run("audit", "key", "--config", config, "--rotate", "--who", "maya", "--why", "due")
     ok("audit", "sign", "--config", config)
@@ -156,34 +168,51 @@ def test_a_key_that_is_rotated_goes_on_to_be_believed(config: Path, tmp_path: Pa
     assert rotated.stderr.startswith(f"The key before it is kept in {tmp_path}/audit-key.pem.")
     verified = ok("audit", "verify", "--config", config, "--public-key", key)
     assert verified.startswith("Rows 1 to 14 are whole: 14 read, 2 heads, signed up to row 14.")
+    run("audit", "key", "--config", config, "--rotate", "--who", "maya", "--why", "again")
+    third = tmp_path / "third"
+    third.write_text(ok("audit", "key", "--config", config), encoding="utf-8")
+    assert run("audit", "export", "--config", config, "--output", export).exit_code == 0
+    for known in (key, third):  # whoever knows one of the keys believes those before and after it
+        assert ok("audit", "verify", export, "--public-key", known, "--anchor", anchor)
+        assert "signed with your key" in stand_alone(export, known, anchor)
     assert [(one.principal, one.audit.change) for one in told(config) if one.audit] == [
         ("mcp-router", "keys_changed"),
         ("maya", "keys_changed"),
+        ("maya", "keys_changed"),
+        (whoever(None), "export_made"),
     ]
 
 
 def test_what_is_pruned_leaves_heads_and_a_log_that_verifies(config: Path, tmp_path: Path) -> None:
-    old = tmp_path / "anchor.jsonl"
-    old.write_text(ok("audit", "sign", "--config", config), encoding="utf-8")
-    anyio.run(_append, log_of(config).url, 14, 16)
+    old, key = tmp_path / "anchor.jsonl", tmp_path / "key"
+    key.write_text(ok("audit", "key", "--config", config), encoding="utf-8")
+    older = ok("audit", "sign", "--config", config)
+    anyio.run(_append, log_of(config).url, 14, 14)
+    old.write_text(older + ok("audit", "sign", "--config", config), encoding="utf-8")
+    anyio.run(_append, log_of(config).url, 15, 16)
 
     none = ok("audit", "prune", "--config", config, "--older-than", "400d", "--who", "maya")
     assert none == "0 records deleted\n"
     # Every row of the test came at one noon: as old as the day this runs on makes it.
     with unlocked(log_of(config)) as tables:
-        tables.execute("UPDATE decisions SET at_ms = 1000 WHERE seq <= 13")
+        tables.execute("UPDATE decisions SET at_ms = 1000 WHERE seq <= 14")
 
     gone = ok("audit", "prune", "--config", config, "--older-than", "400d", "--who", "maya")
 
-    assert gone == "13 records deleted\n"
+    assert gone == "14 records deleted\n"
     verified = ok("audit", "verify", "--config", config, "--anchor", old)
-    assert verified.startswith("Rows 14 to 17 are whole: 4 read, 3 heads, signed up to row 16.")
+    assert verified.startswith("Rows 15 to 17 are whole: 3 read, 5 heads, signed up to row 16.")
     export = tmp_path / "rest.jsonl"
     assert run("audit", "export", "--config", config, "--output", export).exit_code == 0
-    assert run("audit", "verify", export, "--anchor", old).exit_code == 0
+    ours = ok("audit", "verify", export, "--public-key", key, "--anchor", old)
+    assert ours.startswith("Rows 15 to 17 are whole: 3 read, 2 heads, signed up to row 17.")
+    assert "1 heads of fewer than 14 rows were not compared" in ours
+    theirs = stand_alone(export, key, old)
+    assert theirs.startswith("whole from row 15 on, after the pruning that row 17 tells of: 3 rows")
+    assert "1 heads of fewer than 14 rows were not compared" in theirs
     [event] = [one.audit for one in told(config)[:1]]
     assert event is not None
-    assert (event.change, event.who, event.size) == ("log_pruned", "maya", 13)
+    assert (event.change, event.who, event.size) == ("log_pruned", "maya", 14)
 
 
 def test_an_age_is_a_number_of_days(config: Path) -> None:
