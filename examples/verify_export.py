@@ -187,7 +187,7 @@ def anchored(path):
             found += [one] if {"head", "signature", "public_key"} <= one.keys() else []
         except (ValueError, AttributeError, RecursionError):
             pass
-    return found
+    return found or sys.exit(f"{path} holds no head, so it proves nothing.")
 
 
 def lines_of(path):
@@ -236,7 +236,8 @@ def verify(asked):
         fail(log.covered + 1, "from here on no head is signed with your key")
     if (rows, digest) != (manifest["rows"], manifest["sha256"]):
         fail(log.covered + 1, "the file is not the one that the manifest describes")
-    told = f"{rows} rows, covered up to row {log.covered}, root {log.root()} {signed}"
+    told = f"{rows} rows, covered up to row {log.covered} by {log.compared} heads, "
+    told += f"root {log.root()} {signed}"
     if log.passed:
         told += f"; {log.passed} heads of fewer than {before} rows were not compared"
     if part:

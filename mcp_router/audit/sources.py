@@ -71,7 +71,7 @@ def anchored_heads(path: Path) -> tuple[list[tuple[SignedHead, str]], int]:
     """Return the heads of an anchor's file, the smallest first, and how many lines hold none.
 
     Raises:
-        FileUnusable: it cannot be read.
+        FileUnusable: it cannot be read, or holds no head: what is not there would pass for proof.
     """
     try:
         # A server's collected output may hold anything between the heads.
@@ -81,6 +81,10 @@ def anchored_heads(path: Path) -> tuple[list[tuple[SignedHead, str]], int]:
 
     found = [read_anchor(line) for line in lines if line.strip()]
     heads = [one for one in found if one is not None]
+
+    if not heads:
+        raise FileUnusable(f"{path} holds no head.", next_step="Name the file of an anchor.")
+
     return sorted(heads, key=lambda one: one[0].head.size), found.count(None)
 
 

@@ -20,7 +20,7 @@ from tests.audit.exports import (
 
 def test_a_part_of_the_log_never_reads_as_the_whole_of_it(part: Exported) -> None:
     for verifier, told in (
-        (stand_alone, "PART of the log, 24 of 31 rows left out: 7 rows, covered up to row 31, "),
+        (stand_alone, "PART of the log, 24 of 31 rows left out: 7 rows, covered up to row 31 "),
         (routers, "A PART of rows 1 to 31: 7 read, 24 left out, 1 heads, signed up to row 31. "),
     ):
         strict, accepting = verifier(part), verifier(part, "--part")
@@ -47,6 +47,16 @@ def test_a_head_that_covers_every_row_may_come_from_the_anchor(whole: Exported) 
 
     assert (ours(whole), theirs(whole)) == (1, 1)
     assert (ours(whole, anchor=True), theirs(whole, anchor=True)) == (None, None)
+
+
+@pytest.mark.parametrize("lines", ["", "\n{}\nstarted\n"])
+def test_an_anchor_without_a_head_is_no_evidence(whole: Exported, lines: str) -> None:
+    whole.anchor.write_text(lines, encoding="utf-8")
+
+    for verifier in (stand_alone, routers):
+        code, told = verifier(whole, "--anchor", str(whole.anchor))
+        assert code == 1
+        assert "holds no head" in told
 
 
 def test_without_a_key_an_export_that_is_not_signed_is_said_to_be_so(whole: Exported) -> None:

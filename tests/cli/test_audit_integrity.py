@@ -77,7 +77,7 @@ def test_an_auditor_checks_with_three_commands(config: Path, tmp_path: Path) -> 
     assert (made.exit_code, made.stderr) == (0, "13 records\n")
     assert ours.exit_code == 0
     assert ours.stdout.startswith("Rows 1 to 13 are whole: 13 read, 2 heads, signed up to row 13.")
-    assert theirs.startswith("whole: 13 rows, covered up to row 13, root ")
+    assert theirs.startswith("whole: 13 rows, covered up to row 13 by 2 heads, root ")
     assert ours.stdout.split()[-1] in theirs
 
 
