@@ -46,8 +46,11 @@ class Archive:
         Raises:
             StorageUnavailable: there is no such store, or it cannot be read.
         """
-        if not path.exists():
-            raise StorageUnavailable("There is no decision log there yet.")
+        if not path.is_file():
+            raise StorageUnavailable(
+                "There is no decision log there yet.",
+                next_step="Check `storage` in router.yaml; the log begins with the first call.",
+            )
 
         with _coded():
             self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)

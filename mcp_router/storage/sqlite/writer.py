@@ -191,6 +191,13 @@ def _is_full(error: sqlite3.Error) -> bool:
 def unavailable(error: sqlite3.Error) -> StorageUnavailable:
     """Return the coded error for a database that fails, with SQLite's own short reason."""
     reason = getattr(error, "sqlite_errorname", None) or "no transaction"
+
+    if reason == "SQLITE_NOTADB":
+        return StorageUnavailable(
+            f"The file of `storage` is no SQLite database ({reason}).",
+            next_step="Correct `storage` in router.yaml, or restore the file from a backup.",
+        )
+
     return StorageUnavailable(f"The database cannot be used now ({reason}).")
 
 
