@@ -27,6 +27,7 @@ from mcp_router.cli.common import (
     config_option,
     json_option,
     open_source,
+    text,
     who_option,
     whoever,
     why_option,
@@ -65,7 +66,12 @@ class _Checked:
 @click.option(
     "--expect-root", help="A root that a head of this log, or the whole of it, must have."
 )
-@click.option("--prove", metavar="DECISION_ID", help="Print the proof that this decision is in it.")
+@click.option(
+    "--prove",
+    type=text,
+    metavar="DECISION_ID",
+    help="Print the proof that this decision is in it.",
+)
 @config_option
 @json_option
 def verify(
