@@ -89,7 +89,11 @@ def copy(database: Path, folder: Path) -> Path:
         created = log.execute("SELECT sql FROM main.sqlite_master WHERE name = 'decisions'")
         (sql,) = created.fetchone()
         log.execute(re.sub("TABLE (IF NOT EXISTS )?", "TABLE copy.", sql, count=1))
-        log.execute("INSERT INTO copy.decisions SELECT * FROM main.decisions")
+        # What was pruned and still lies there is no part of the log any more.
+        log.execute(
+            "INSERT INTO copy.decisions SELECT * FROM main.decisions "
+            "WHERE seq > coalesce((SELECT max(size) FROM main.prunings), 0)"
+        )
 
         for column in FACETS:
             log.execute(f"CREATE INDEX copy.by_{column} ON decisions ({column})")

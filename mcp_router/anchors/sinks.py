@@ -48,11 +48,27 @@ class FileSink:
     def _append(self, line: str) -> None:
         """Append and flush."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Half a line of before may be there, from a full disk or a power cut. It is not cut off:
+        # another replica may be appending to the same file.
+        start = "\n" if self._is_torn() else ""
 
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(f"{line}\n")
+            file.write(f"{start}{line}\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def _is_torn(self) -> bool:
+        """Return whether the file ends within a line, as far as we may see that."""
+        if not self._path.is_file():  # nothing yet, or a device
+            return False
+
+        try:
+            with self._path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - 1))
+                return file.read(1) not in (b"", b"\n")
+        except PermissionError:  # who may only append
+            return False
 
 
 def _print(line: str) -> None:

@@ -27,10 +27,11 @@ from mcp_router.audit.verify import (
     rows_are,
 )
 from mcp_router.domain.tree_head import LogKey, SignedHead
-from mcp_router.errors import LogBroken
+from mcp_router.errors import LogBroken, StorageUnavailable
 from mcp_router.storage.store import Archive
 
 _CHUNK = 1 << 20
+_TRIES = 5
 _FIRST_KEY = (
     "No public key was given: heads are checked against the key that the log itself names first."
 )
@@ -58,14 +59,31 @@ class Inclusion:
 
 
 def verify_store(archive: Archive, evidence: Evidence) -> Report:
-    """Return what a store's log comes to; it may be growing.
+    """Return what a store's log comes to; it may be growing, and it may be pruned meanwhile.
 
     With a public key something must be signed, but not the newest rows yet.
 
     Raises:
         FileUnusable: the anchor's file cannot be read.
-        StorageUnavailable: the store cannot be read.
+        StorageUnavailable: the store cannot be read, or is pruned again and again.
     """
+    for _ in range(_TRIES):
+        pruned = archive.pruned()
+        report = _verify_once(archive, evidence)
+
+        # Rows that were let go of while they were read are missing, and nobody's fault.
+        if report.finding is None or archive.pruned() == pruned:
+            lingering = archive.lingering()
+            note = f"{lingering} rows that were pruned are not deleted yet: `audit prune` does it."
+            return replace(report, notes=(*report.notes, *([note] if lingering else ())))
+
+    raise StorageUnavailable(
+        "The log is pruned faster than it can be read.", next_step="Verify it after the pruning."
+    )
+
+
+def _verify_once(archive: Archive, evidence: Evidence) -> Report:
+    """Return what one reading of the log comes to."""
     given = archive.given()
     keys = archive.keys()
 

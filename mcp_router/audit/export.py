@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Literal, TypeAlias, assert_never
@@ -24,12 +25,19 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+PARTS = ".parts"
+"""What a Parquet export's folder of finished pieces is called, after the file's name."""
+
 TextFormat: TypeAlias = Literal[Format.JSONL, Format.CSV]
 
 
 # A spreadsheet runs a cell that begins with one of these (OWASP, "CSV Injection"); some take the
 # full-width signs for the same, and skip a line break or a tab before one.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+# One that parts cells at `;`, as in half of Europe, sees no quotes around the whole: it begins a
+# new cell within ours there, and a new row at a line break.
+_HIDDEN_FORMULA = re.compile('([;\t\r\n][ "]*)([=+\\-@\uff1d\uff0b\uff0d\uff20])')
 
 COLUMNS = (
     "seq",
@@ -124,10 +132,16 @@ def cells(seq: int, record: Glance) -> tuple[str | int | float | None, ...]:
 
 def _csv(cells: Iterable[object]) -> str:
     """Return one line of CSV in which no cell can be a formula; some hold a caller's own text."""
-    safe = [
-        f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_SIGNS) else cell
-        for cell in cells
-    ]
     line = io.StringIO()
-    csv.writer(line).writerow(safe)
+    csv.writer(line).writerow([_safe(one) if isinstance(one, str) else one for one in cells])
     return line.getvalue()
+
+
+def _safe(cell: str) -> str:
+    """Return a text with a `'` before whatever a spreadsheet would take for a formula.
+
+    >>> _safe("=1+1"), _safe("a;=1+1"), _safe("1; 2 - 3")
+    ("'=1+1", "a;'=1+1", '1; 2 - 3')
+    """
+    guarded = _HIDDEN_FORMULA.sub(r"\1'\2", cell)
+    return f"'{guarded}" if guarded.startswith(_FORMULA_SIGNS) else guarded

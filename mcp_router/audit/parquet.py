@@ -5,7 +5,6 @@ the end, so one that was cut off is worth nothing: rows go into numbered files o
 each whole or not there, and are joined at the end.
 """
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,12 +12,14 @@ from pathlib import Path
 import pyarrow
 from pyarrow import parquet
 
-from mcp_router.audit.export import COLUMNS, cells
+from mcp_router.audit.export import COLUMNS, PARTS, cells
 from mcp_router.errors import FileUnusable
 from mcp_router.storage.records import read_glance
 
 _GROUP_ROWS = 10_000
 _GROUP_BYTES = 8_000_000  # of records: what bounds the memory
+_ANEW = "000000.anew"  # says that the pieces are an export from the start
+_WHOLE = "joined.whole"  # all pieces in one, and what they follow
 _NUMBERS = {"seq", "at_ms", "attempts", "latency_ms"}
 _FRACTIONS = {"confidence", "cost_usd"}
 _NAMES = (*COLUMNS, "record")
@@ -44,21 +45,23 @@ def write_parquet(
 ) -> int:
     """Write places and texts of the log into the file and return how many rows it has.
 
-    Beside the file stands a folder with its finished pieces until all are there. With `resume`
-    what a former export left is kept, as far as it is what the log begins with. `advance` is told
-    of rows as they are done.
+    Beside the file stands a folder with its finished pieces until all are there: a file of before
+    stays as it is until then. With `resume` what a former export left is kept, as far as it is what
+    the log begins with. `advance` is told of rows as they are done.
 
     Raises:
         FileUnusable: what is there is not the beginning of these rows; it is left as it is.
         StorageUnavailable: a row cannot be read.
         OSError: the disk is full, or the folder is not there.
     """
-    folder = output.with_name(f"{output.name}.parts")
-    pieces = _kept(output, folder) if resume else []
+    folder = output.with_name(output.name + PARTS)
 
     if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
+        _clear(folder)
+        folder.mkdir()
+        (folder / _ANEW).touch()
 
+    pieces = _kept(output, folder)
     left = iter(rows)
     done = 0
 
@@ -77,14 +80,45 @@ def write_parquet(
         advance(len(group))
 
     _join(pieces, folder / "joined.unfinished")
-    (folder / "joined.unfinished").replace(output)
-    shutil.rmtree(folder)
+    (folder / "joined.unfinished").replace(folder / _WHOLE)
+    _finish(output, folder)
     return done
 
 
+def _finish(output: Path, folder: Path) -> None:
+    """Put the joined file in its place; whenever this is interrupted, it can be done again."""
+    # The pieces go first: beside a file that has their rows already they would come twice.
+    for piece in _backwards(folder, "0*"):
+        piece.unlink()
+
+    (folder / _WHOLE).replace(output)
+    _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Delete what a former export has left; what an interruption leaves of it is a beginning."""
+    for one in _backwards(folder, "*"):
+        one.unlink()
+
+    if folder.exists():
+        folder.rmdir()
+
+
+def _backwards(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern), reverse=True)
+
+
 def _kept(output: Path, folder: Path) -> list[Path]:
-    """Return what a former export has left, in order: a whole file, then pieces that follow it."""
-    return [*([output] if output.exists() else []), *sorted(folder.glob("*.parquet"))]
+    """Return what a former export has left, in order.
+
+    They are pieces that begin anew, or a whole file, if there is one, and pieces that follow it.
+    """
+    if (folder / _WHOLE).exists():
+        _finish(output, folder)
+
+    pieces = sorted(folder.glob("*.parquet"))
+    anew = (folder / _ANEW).exists() or not output.exists()
+    return pieces if anew else [output, *pieces]
 
 
 def _compare(piece: Path, rows: Iterator[Row], advance: Callable[[int], object]) -> int:

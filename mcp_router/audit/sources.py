@@ -21,8 +21,6 @@ MANIFEST = ".manifest.json"
 PROOFS = ".proofs.jsonl"
 MANIFEST_KIND = "mcp-router-export-1"
 
-_LOWEST = -(2**63)
-
 
 def before_store(archive: Archive) -> Before:
     """Return what was pruned from a store, by the head that it was pruned to.
@@ -47,14 +45,18 @@ def before_store(archive: Archive) -> Before:
 def store_nodes(archive: Archive, pruned: int) -> Iterator[Node]:
     """Yield the rows of a store, each checked against what the store keeps about it.
 
-    A row that was pruned and is there is yielded as well: none belongs there any more.
+    What was let go of and still lies there is no part of the log; a row that is where none ever
+    was is yielded as well.
 
     Raises:
         Broken: rows were pruned, and no row says so.
     """
     told = not pruned
 
-    for row in archive.kept(_LOWEST):
+    for row in archive.kept():
+        if 0 < row.seq <= pruned:
+            continue
+
         told = told or _tells_pruning(row.text, pruned)
         yield Node(seq=row.seq, hash=_leaf(row), chain=row.chain, fault=_fault(row))
 

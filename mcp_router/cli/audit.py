@@ -8,9 +8,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mcp_router.audit.export import Format
 from mcp_router.audit.manifest import Made, Tally
-from mcp_router.cli.audit_evidence import cut_off, write_beside
+from mcp_router.cli.audit_evidence import cut_off, unpruned, write_beside
 from mcp_router.cli.audit_integrity import key, prune, sign, verify
-from mcp_router.cli.common import Commands, config_option, open_source
+from mcp_router.cli.common import Commands, config_option, is_text, open_source
+from mcp_router.cli.export_begun import begun
 from mcp_router.cli.export_file import write_export
 from mcp_router.cli.selecting import select, selecting
 from mcp_router.domain.selection import EVERYTHING
@@ -58,17 +59,25 @@ def export(
     if output is None and (resume or kind == Format.PARQUET):
         raise click.UsageError("--resume and --format parquet need a file: name it by --output.")
 
+    if output is not None and not is_text(output.name):
+        raise click.UsageError("--output takes a name in UTF-8: the manifest names the file.")
+
     chosen = select(since, until, tenant=tenant, policy=policy, intent=intent)
 
-    with open_source(config) as source, open_archive(source.settings.storage) as archive:
+    with (
+        open_source(config) as source,
+        open_archive(source.settings.storage) as archive,
+        begun(output, Format(kind), chosen, given=(since, until), resume=resume) as chosen,
+    ):
         total = archive.count(selection=chosen)
         cut = cut_off(source.settings, archive, kind=kind, tenant=tenant, sign=output is not None)
+        rows = archive.rows(chosen, after=cut.pruned, last=cut.last)
         tally = Tally()
 
         with _bar(total) as progress:
             task = progress.task_ids[0]
             done = write_export(
-                map(tally.row, archive.rows(chosen, last=cut.last)),
+                map(tally.row, unpruned(rows, archive, cut)),
                 Format(kind),
                 output,
                 resume=resume,

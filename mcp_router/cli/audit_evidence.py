@@ -3,9 +3,9 @@
 import json
 import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from mcp_router.audit.heads import HeadKeeper, audit_record
 from mcp_router.audit.manifest import Gaps, Made, manifest
 from mcp_router.audit.signing import open_signer
 from mcp_router.audit.sources import MANIFEST, PROOFS, before_store
-from mcp_router.audit.verify import Broken, Finding
+from mcp_router.audit.verify import Before, Broken, Finding
 from mcp_router.cli.common import whoever
 from mcp_router.cli.printing import unwritable
 from mcp_router.clock import SystemClock
@@ -29,12 +29,22 @@ from mcp_router.settings import Settings
 from mcp_router.storage.store import Archive, Store, open_store
 
 T = TypeVar("T")
+Row = tuple[int, str]
+
+
+class RowsPruned(Exception):
+    """Rows were pruned while the log was exported, so that some may be missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """Where an export ends, and the head over exactly that, if one could be signed."""
+    """Where an export begins and ends, and the head over exactly that, if one could be signed.
 
+    What was pruned before it, and what a manifest says of that, is of before any row was read.
+    """
+
+    pruned: int = 0
+    before: Before = field(default_factory=Before)
     last: int
     signed: SignedHead | None = None
 
@@ -78,20 +88,23 @@ def raise_alarm(settings: Settings, finding: Finding) -> None:
 def cut_off(
     settings: Settings, archive: Archive, *, kind: str, tenant: str | None, sign: bool
 ) -> Cut:
-    """Return where an export ends that begins now, after its event is in the log.
+    """Return where an export that begins now begins and ends, after its event is in the log.
 
     Who can only read the database exports all the same, and is told what is missing then.
 
     Raises:
-        LogBroken: the log is not what was written.
+        LogBroken: the log is not what was written, or what was pruned cannot be gone on from.
     """
+    pruned = archive.pruned()
+    before = _before(archive) if sign else Before()
     last = archive.given()
     event = AuditEvent(change=AuditChange.EXPORT_MADE, who=whoever(None), kind=kind, tenant=tenant)
 
     async def work(keeper: HeadKeeper, store: Store) -> Cut:
         signed = await _signed(keeper) if sign else None
         await store.decisions.append(audit_record(event, SystemClock(), os.urandom))
-        return Cut(last=signed.head.size if signed else last, signed=signed)
+        end = signed.head.size if signed else last
+        return Cut(pruned=pruned, before=before, last=end, signed=signed)
 
     try:
         return on_log(settings, work)
@@ -99,7 +112,30 @@ def cut_off(
         raise
     except RouterError as error:
         click.echo(f"The log does not say that it was exported: {error.message}", err=True)
-        return Cut(last=last)
+        return Cut(pruned=pruned, before=before, last=last)
+
+
+def _before(archive: Archive) -> Before:
+    """Return what was pruned, as a manifest says it."""
+    try:
+        return before_store(archive)
+    except Broken as broken:
+        raise LogBroken(broken.finding.told) from None
+
+
+def unpruned(rows: Iterable[Row], archive: Archive, cut: Cut) -> Iterator[Row]:
+    """Yield the rows of an export.
+
+    Raises:
+        RowsPruned: after the last one, where some were pruned meanwhile, and may be missing.
+    """
+    yield from rows
+    _expect_unpruned(archive, cut)
+
+
+def _expect_unpruned(archive: Archive, cut: Cut) -> None:
+    if archive.pruned() != cut.pruned:
+        raise RowsPruned
 
 
 async def _signed(keeper: HeadKeeper) -> SignedHead | None:
@@ -116,19 +152,19 @@ def write_beside(output: Path, made: Made, archive: Archive, cut: Cut) -> None:
 
     Raises:
         FileUnusable: they cannot be written.
-        LogBroken: what was pruned cannot be gone on from.
+        RowsPruned: rows were pruned while they were read for the proofs.
     """
     filtered = made.filtered and made.kind is Format.JSONL
 
     try:
-        before = before_store(archive)
-
         if filtered:
-            _write_proofs(output, archive, before.frontier.size, cut.last)
+            unfinished = output.with_name(f"{output.name}{PROOFS}.unfinished")
+            _write_proofs(output, unfinished, archive, cut)
+            unfinished.replace(output.with_name(output.name + PROOFS))
 
         text = manifest(
             made,
-            before=before,
+            before=cut.before,
             signed=cut.signed,
             keys=archive.keys(),
             last=cut.last,
@@ -137,11 +173,9 @@ def write_beside(output: Path, made: Made, archive: Archive, cut: Cut) -> None:
         output.with_name(output.name + MANIFEST).write_text(text, encoding="utf-8")
     except OSError as error:
         raise unwritable(error) from None
-    except Broken as broken:
-        raise LogBroken(broken.finding.told) from None
 
 
-def _write_proofs(output: Path, archive: Archive, pruned: int, last: int) -> None:
+def _write_proofs(output: Path, to: Path, archive: Archive, cut: Cut) -> None:
     """Write the roots over the rows that the export leaves out.
 
     None of them spans a head, so that every head that was ever anchored can be compared.
@@ -150,15 +184,12 @@ def _write_proofs(output: Path, archive: Archive, pruned: int, last: int) -> Non
     sizes = (one.head.size for one in archive.heads())
     head = next(sizes, 0)
 
-    with (
-        output.open("rb") as rows,
-        output.with_name(output.name + PROOFS).open("w", encoding="utf-8") as proofs,
-    ):
+    with output.open("rb") as rows, to.open("w", encoding="utf-8") as proofs:
         taken = (int(json.loads(line)["seq"]) for line in rows)
         due = next(taken, None)
 
-        for link in archive.links(pruned):
-            if link.seq > last:
+        for link in archive.links(cut.pruned):
+            if link.seq > cut.last:
                 break
 
             if link.seq == due:
@@ -172,3 +203,9 @@ def _write_proofs(output: Path, archive: Archive, pruned: int, last: int) -> Non
                 head = next(sizes, 0)
 
         proofs.writelines(gaps.close())
+
+    try:
+        _expect_unpruned(archive, cut)
+    except RowsPruned:
+        to.unlink()
+        raise

@@ -27,6 +27,7 @@ from mcp_router.cli.common import (
     config_option,
     json_option,
     open_source,
+    text,
     who_option,
     whoever,
     why_option,
@@ -66,7 +67,12 @@ class _Checked:
     "--expect-root", help="A root that a head of this log, or the whole of it, must have."
 )
 @click.option("--part", is_flag=True, help="Accept an export that leaves rows of the log out.")
-@click.option("--prove", metavar="DECISION_ID", help="Print the proof that this decision is in it.")
+@click.option(
+    "--prove",
+    type=text,
+    metavar="DECISION_ID",
+    help="Print the proof that this decision is in it.",
+)
 @config_option
 @json_option
 def verify(

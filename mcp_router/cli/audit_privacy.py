@@ -11,7 +11,7 @@ import anyio
 import click
 
 from mcp_router.canonical import plain
-from mcp_router.cli.common import config_option, json_option, open_source, whoever
+from mcp_router.cli.common import config_option, json_option, open_source, text, whoever
 from mcp_router.clock import SystemClock
 from mcp_router.domain.caller import LOCAL_TENANT
 from mcp_router.privacy.keeper import Privacy
@@ -22,19 +22,22 @@ from mcp_router.storage.store import open_store
 T = TypeVar("T")
 
 tenant_option = click.option(
-    "--tenant", default=LOCAL_TENANT, show_default=True, help="Whose content it is."
+    "--tenant", type=text, default=LOCAL_TENANT, show_default=True, help="Whose content it is."
 )
 
 
 @click.command("erase")
 @click.option(
     "--subject",
+    type=text,
     required=True,
     help="A customer_id of your calls, or ticket:ID, run:ID or decision:ID where they named none.",
 )
 @tenant_option
-@click.option("--who", help="Who erases; default: the user of this machine.")
-@click.option("--why", default="asked for by the subject", show_default=True, help="For the log.")
+@click.option("--who", type=text, help="Who erases; default: the user of this machine.")
+@click.option(
+    "--why", type=text, default="asked for by the subject", show_default=True, help="For the log."
+)
 @json_option
 @config_option
 def audit_erase(
@@ -62,7 +65,7 @@ def audit_erase(
 
 
 @click.command("content")
-@click.argument("decision_id")
+@click.argument("decision_id", type=text)
 @tenant_option
 @config_option
 def audit_content(decision_id: str, tenant: str, config: Path | None) -> None:
@@ -70,8 +73,8 @@ def audit_content(decision_id: str, tenant: str, config: Path | None) -> None:
     with open_source(config) as source:
         kept = _run(source.settings, lambda privacy: privacy.read(tenant, decision_id))
 
-    for kind, text in kept:
-        click.echo(json.dumps({"kind": kind.value, "content": json.loads(text)}))
+    for kind, content in kept:
+        click.echo(json.dumps({"kind": kind.value, "content": json.loads(content)}))
 
     if not kept:
         click.echo("nothing is kept of that call", err=True)

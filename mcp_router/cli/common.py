@@ -44,8 +44,32 @@ config_option = click.option(
 sandbox_option = click.option(
     "--sandbox", is_flag=True, help="Use embedded servers: no account, no key, nothing leaves."
 )
-who_option = click.option("--who", help="Who decides; default the user of this machine.")
-why_option = click.option("--why", default="", help="What the decision rests on.")
+
+
+def is_text(value: str) -> bool:
+    """Return whether what a command line gave is in UTF-8, as all that is kept must be."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+
+    return True
+
+
+def text(value: str) -> str:
+    """Return an option's text, which is to be the `type` of it.
+
+    Raises:
+        BadParameter: it is not in UTF-8, and cannot be asked for or kept.
+    """
+    if not is_text(value):
+        raise click.BadParameter("it is not in UTF-8.")
+
+    return value
+
+
+who_option = click.option("--who", type=text, help="Who decides; default the user of this machine.")
+why_option = click.option("--why", type=text, default="", help="What the decision rests on.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
@@ -131,11 +155,16 @@ def whoever(named: str | None) -> str:
         return named
 
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name
+        user = ""
+
+    if not user or not is_text(user):
         raise NotConfigured(
             "This machine does not say who you are.", next_step="Name yourself with --who."
-        ) from None
+        )
+
+    return user
 
 
 def find_config(config: Path | None, environ: "os._Environ[str]") -> Path:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from mcp_router.audit.exported import exported_records
-from mcp_router.cli.common import config_option, json_option, open_source
+from mcp_router.cli.common import config_option, json_option, open_source, text
 from mcp_router.cli.printing import table_console, unwritable
 from mcp_router.cli.report_html import page
 from mcp_router.cli.report_show import show
@@ -32,6 +32,7 @@ _TELL_EVERY = 1_000
 @click.option(
     "--compare",
     nargs=2,
+    type=text,
     metavar="BEFORE AFTER",
     help="Two versions of a policy side by side, such as support@1 support@2.",
 )

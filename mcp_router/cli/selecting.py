@@ -5,6 +5,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from mcp_router.cli.common import text
 from mcp_router.cli.moments import read_moment
 from mcp_router.clock import SystemClock
 from mcp_router.domain.selection import Selection
@@ -19,9 +20,13 @@ _OPTIONS = (
         help="Only calls since a date or time (UTC), or an age: 24h, 7d, 2w.",
     ),
     click.option("--to", "until", help="Only calls before a date or time (UTC), or an age."),
-    click.option("--tenant", help="Only this tenant's records."),
-    click.option("--policy", help="Only what a policy decided: NAME for all versions, or NAME@2."),
-    click.option("--intent", help="Only calls of this intent."),
+    click.option("--tenant", type=text, help="Only this tenant's records."),
+    click.option(
+        "--policy",
+        type=text,
+        help="Only what a policy decided: NAME for all versions, or NAME@2.",
+    ),
+    click.option("--intent", type=text, help="Only calls of this intent."),
 )
 
 

@@ -12,6 +12,9 @@ HEADS = "SELECT size, previous, root, chain, at_ms, key_id, signature, frontier,
 KEYS = "SELECT key_id, public_key, at_ms, signed_by, signature, accepted FROM log_keys"
 ROWS = f"SELECT seq, record, leaf, chain, {', '.join(COLUMNS)} FROM decisions"  # noqa: S608  # ours
 
+NO_NUL = "\N{REPLACEMENT CHARACTER}"
+"""What stands for NUL in a column of a database that cannot keep it."""
+
 
 def head_values(signed: SignedHead) -> tuple[str | int, ...]:
     """Return the columns of a head, in the order of `HEADS`."""
@@ -40,12 +43,12 @@ def read_head(values: tuple[object, ...]) -> SignedHead:
     return SignedHead(
         head=TreeHead(
             size=_number(size),
-            root=str(root),
-            chain=str(chain),
+            root=_clean(root),
+            chain=_clean(chain),
             at_ms=_number(at_ms),
-            key_id=str(key_id),
+            key_id=_clean(key_id),
         ),
-        signature=str(signature),
+        signature=_clean(signature),
         previous=_number(previous),
         frontier=_hashes(frontier),
         consistency=_hashes(consistency),
@@ -56,12 +59,12 @@ def read_key(values: tuple[object, ...]) -> LogKey:
     """Return the key of a row of `KEYS`."""
     key_id, public_key, at_ms, signed_by, signature, accepted = values
     return LogKey(
-        key_id=str(key_id),
-        public_key=str(public_key),
+        key_id=_clean(key_id),
+        public_key=_clean(public_key),
         at_ms=_number(at_ms),
-        signed_by=_text(signed_by),
-        signature=_text(signature),
-        accepted=_text(accepted),
+        signed_by=None if signed_by is None else _clean(signed_by),
+        signature=None if signature is None else _clean(signature),
+        accepted=None if accepted is None else _clean(accepted),
     )
 
 
@@ -88,11 +91,20 @@ def columns_agree(row: KeptRow) -> bool:
         return False
 
     told = [_at(record, path.split(".")) for path in COLUMNS.values()]
-    # A record is in Unicode NFC, and a number that JSON cannot hold is a text in it.
-    return all(
-        kept == said or unicodedata.normalize("NFC", str(kept)) == said
-        for kept, said in zip(row.columns, told, strict=True)
-    )
+    return all(map(_agree, row.columns, told))
+
+
+def _agree(kept: str | int | None, said: str | int | None) -> bool:
+    """Return whether a column holds what the record says, as far as a column can."""
+    if kept == said:
+        return True
+
+    if kept is None or not isinstance(said, str):
+        return False
+
+    # A record is in Unicode NFC, and a number that JSON cannot hold is a text in it. PostgreSQL
+    # has no NUL in a column, where the record's text has it in its escaped form.
+    return unicodedata.normalize("NFC", str(kept)) in (said, said.replace("\0", NO_NUL))
 
 
 def _at(record: Mapping[str, object], path: list[str]) -> str | int | None:
@@ -113,6 +125,11 @@ def _number(value: object) -> int:
 def _text(value: object) -> str | None:
     """Return a text, or None."""
     return None if value is None else str(value)
+
+
+def _clean(value: object) -> str:
+    """Return a text of a head or a key that can be sent on, whatever bytes were put into it."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _hashes(value: object) -> tuple[str, ...]:

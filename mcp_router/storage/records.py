@@ -12,6 +12,8 @@ from mcp_router.errors import StorageUnavailable
 _RECORD = TypeAdapter(Record)
 _GLANCE = TypeAdapter(Glance)
 _STORED = TypeAdapter(StoredRecord)
+_LAST_MS = 253_402_300_799_999  # the end of the year 9999, after which no date can be written
+_MOST = 2**63 - 1  # what the columns can hold
 
 COLUMNS = {
     "decision_id": "decision_id",
@@ -43,7 +45,7 @@ def read_record(seq: int, text: str) -> StoredRecord:
         record = _RECORD.validate_python(json.loads(text))
     except (ValidationError, json.JSONDecodeError):
         # `from None`: pydantic's text would carry the record's values into a log.
-        raise _unreadable(seq) from None
+        raise unreadable(seq) from None
 
     return StoredRecord(seq=seq, record=record, text=_on_one_line(text))
 
@@ -55,12 +57,28 @@ def read_glance(seq: int, text: str) -> Glance:
         StorageUnavailable: as `read_record`.
     """
     try:
-        return _GLANCE.validate_json(text)
+        found = _GLANCE.validate_json(text)
     except ValidationError:
-        raise _unreadable(seq) from None
+        raise unreadable(seq) from None
+
+    if not _is_within_bounds(found):
+        raise unreadable(seq)
+
+    return found
 
 
-def _unreadable(seq: int) -> StorageUnavailable:
+def _is_within_bounds(record: Record | Glance) -> bool:
+    """Return whether the numbers of a record can be calculated with, and its time be written."""
+    sums = [record.latency_ms, record.cost_microusd]
+
+    for attempt in record.attempts:
+        sums += (attempt.latency_ms, attempt.cost_microusd)
+
+    return 0 <= record.at_ms <= _LAST_MS and max(sums) <= _MOST and min(sums) >= -_MOST
+
+
+def unreadable(seq: int) -> StorageUnavailable:
+    """Return the error for a row that is damaged, or of a version that this one cannot read."""
     return StorageUnavailable(
         f"Record {seq} of the decision log cannot be read.",
         next_step="Read it with the version that wrote it, or restore it from a backup.",
@@ -72,6 +90,9 @@ def read_line(line: bytes) -> StoredRecord | None:
     try:
         stored = _STORED.validate_json(line)
     except ValidationError:
+        return None
+
+    if not _is_within_bounds(stored.record):
         return None
 
     before, after = b'{"record":', b',"seq":%d}' % stored.seq

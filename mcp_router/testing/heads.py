@@ -72,8 +72,15 @@ class MemoryHeads:
         return True
 
     async def prune(self, signed: SignedHead, event: Record) -> None:
-        """Let go of every row that a kept head covers, and append `event`; `sweep` deletes them."""
+        """Let go of every row that a kept head covers, and append `event`; `sweep` deletes them.
+
+        Where they were let go of already nothing happens.
+        """
         await self._work()
+
+        if signed.head.size <= self._pruned:
+            return
+
         self._pruned = signed.head.size
         self._records.add(event)
 

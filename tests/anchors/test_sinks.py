@@ -107,3 +107,14 @@ def test_each_kind_of_anchor_has_its_sink(tmp_path: Path) -> None:
         "standard output",
         "the webhook at anchor.example",
     ]
+
+
+async def test_half_a_line_of_before_does_not_swallow_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "heads.jsonl"
+    sink = FileSink(path)
+
+    path.write_bytes(b'{"head":1}\n{"he')  # the disk was full
+    await sink.send('{"head":2}')
+    await sink.send('{"head":3}')
+
+    assert path.read_text(encoding="utf-8") == '{"head":1}\n{"he\n{"head":2}\n{"head":3}\n'

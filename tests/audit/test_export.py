@@ -138,3 +138,21 @@ def test_json_lines_pass_on_what_this_version_cannot_read() -> None:
     assert list(row_lines([(7, '{"later":1}')], Format.JSONL)) == [
         '{"record":{"later":1},"seq":7}\n'
     ]
+
+
+@pytest.mark.parametrize("break_", [";", ";  ", "\n", "\r\n", 'b";"'])
+def test_no_part_of_a_cell_is_a_formula_where_cells_are_parted_otherwise(break_: str) -> None:
+    stored = StoredRecord(seq=1, record=replace(FULL, ticket_id=f"a{break_}=1+1;b"))
+
+    (row,) = list(csv.DictReader(io.StringIO("".join(lines([stored], Format.CSV)), newline="")))
+
+    assert row["ticket_id"] == f"a{break_}'=1+1;b"
+
+
+@pytest.mark.parametrize("text", ["a; b", "7;8", "cus-9 (a-b)", "2 + 2 = 4", "me@example.com"])
+def test_ordinary_text_is_left_as_it_is(text: str) -> None:
+    stored = StoredRecord(seq=1, record=replace(FULL, ticket_id=text))
+
+    (row,) = list(csv.DictReader(io.StringIO("".join(lines([stored], Format.CSV)), newline="")))
+
+    assert row["ticket_id"] == text

@@ -1,13 +1,17 @@
 """What was exported can be read back, and what is no export is told with its line."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from mcp_router.audit.export import Format, lines
 from mcp_router.audit.exported import exported_records
+from mcp_router.canonical import plain
 from mcp_router.domain.record import StoredRecord
-from mcp_router.errors import FileUnusable
-from mcp_router.storage.records import read_record
-from tests.audit.test_export import STORED
+from mcp_router.errors import FileUnusable, StorageUnavailable
+from mcp_router.storage.records import read_glance, read_record
+from tests.audit.test_export import FULL, STORED
 from tests.storage.rows import record
 
 
@@ -69,3 +73,27 @@ def test_a_line_that_is_no_record_is_told_by_its_number(wrong: bytes) -> None:
         next(records)
 
     assert refused.value.message == "Line 2 is no record of a decision log."
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"at_ms": 10**18},
+        {"at_ms": -1},
+        {"latency_ms": 10**400},
+        {"cost_microusd": -(10**30)},
+        {"attempts": (replace(FULL.attempts[0], latency_ms=10**30),)},
+    ],
+)
+def test_numbers_that_nobody_can_calculate_with_are_told_by_their_line(
+    change: dict[str, object],
+) -> None:
+    line = exported(StoredRecord(seq=1, record=FULL))[0].decode()
+    found = json.loads(line)
+    found["record"].update(json.loads(json.dumps({k: plain(v) for k, v in change.items()})))
+
+    with pytest.raises(FileUnusable, match="Line 1 is no record"):
+        next(exported_records([json.dumps(found).encode()]))
+
+    with pytest.raises(StorageUnavailable, match="Record 1 of"):
+        read_glance(1, json.dumps(found["record"]))

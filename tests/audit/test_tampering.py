@@ -1,12 +1,17 @@
 """Whoever owns the database tampers with it in every way we know: it shows, and where."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from mcp_router.audit.check import Evidence, verify_store
+from mcp_router.audit.heads import HeadKeeper, HeadPace
 from mcp_router.audit.verify import Fault, Report
-from mcp_router.storage.store import open_archive
+from mcp_router.errors import LogBroken
+from mcp_router.storage.store import open_archive, open_store
+from mcp_router.testing.clock import ManualClock
 from tests.audit.logs import (
     FORGER,
     HEADS,
@@ -14,10 +19,13 @@ from tests.audit.logs import (
     SIGNER,
     Kept,
     Tables,
+    bytes_of_order,
     rechain,
     resign,
     unlocked,
+    written,
 )
+from tests.storage.rows import record
 
 Tamper = Callable[[Tables], object]
 
@@ -84,6 +92,7 @@ COPY = (
     "ticket_id, policy, pool, intent, target, action_id, error_code, cost_microusd, latency_ms, "
     "replace(record, decision_id, 'forged'), leaf, chain FROM decisions WHERE seq = 5"
 )
+LOWEST = -(2**63)
 TRUNCATE = "DELETE FROM decisions WHERE seq > {}"
 FORGET = "UPDATE sqlite_sequence SET seq = {} WHERE name = 'decisions'"
 PRUNE = "INSERT INTO prunings VALUES (11, 0)"
@@ -104,6 +113,18 @@ TAMPERED: dict[str, tuple[Tamper, tuple[Fault, int, int]]] = {
     "bytes for a text": (
         script("UPDATE decisions SET record = CAST(record AS BLOB) WHERE seq = 5"),
         (Fault.CHANGED, 5, 5),
+    ),
+    "no UTF-8 any more": (
+        script("UPDATE decisions SET record = CAST(CAST(record AS BLOB) || x'ff' AS TEXT)"),
+        (Fault.CHANGED, 1, 1),
+    ),
+    "a column that is no UTF-8": (
+        script("UPDATE decisions SET tenant = CAST(x'ff' AS TEXT) WHERE seq = 5"),
+        (Fault.COLUMNS, 5, 5),
+    ),
+    "a head that is no UTF-8": (
+        script("UPDATE tree_heads SET root = CAST(x'ff' AS TEXT) WHERE size = 21"),
+        (Fault.HEAD, 21, 21),
     ),
     "edited, with its leaf": (with_leaf, (Fault.CHAIN, 5, 5)),
     "leaf taken away": (
@@ -171,6 +192,10 @@ TAMPERED: dict[str, tuple[Tamper, tuple[Fault, int, int]]] = {
         (Fault.MISPLACED, 0, 0),
     ),
     "forged before the first": (script(COPY.format(seq=-3)), (Fault.MISPLACED, -3, -3)),
+    "forged at the lowest place": (
+        script(COPY.format(seq=LOWEST)),
+        (Fault.MISPLACED, LOWEST, LOWEST),
+    ),
     "a copy put in between": (
         script(SHIFT.format(by=1, seq=7), BACK, COPY.format(seq=8)),
         (Fault.CHANGED, 8, 8),
@@ -233,7 +258,7 @@ TAMPERED: dict[str, tuple[Tamper, tuple[Fault, int, int]]] = {
     ),
     "pruned by hand, and rows left": (
         script(PRUNE, "DELETE FROM decisions WHERE seq <= 10"),
-        (Fault.MISPLACED, 11, 11),
+        (Fault.MISSING, 1, 11),
     ),
     "pruned beyond any head": (
         script("INSERT INTO prunings VALUES (15, 0)", "DELETE FROM decisions WHERE seq <= 15"),
@@ -330,3 +355,42 @@ def test_a_root_that_somebody_wrote_down_is_looked_for(kept: Kept) -> None:
 
     assert [expecting(root) for root in (*roots, whole.root)] == [None] * 4
     assert expecting("00" * 32) == (Fault.REWRITTEN, 1, LAST)
+
+
+async def test_a_row_that_is_no_utf8_any_more_stops_the_signing_with_an_alarm(kept: Kept) -> None:
+    with unlocked(kept) as tables:
+        tables.execute(
+            "UPDATE decisions SET record = CAST(CAST(record AS BLOB) || x'ff' AS TEXT) "
+            "WHERE seq = 33"
+        )
+
+    alarms: list[LogBroken] = []
+    store = open_store(kept.url)
+    keeper = HeadKeeper(
+        store.heads,
+        ManualClock(),
+        bytes_of_order(),
+        signer=lambda: SIGNER,
+        pace=HeadPace(every_rows=1),
+        alarm=alarms.append,
+    )
+    await keeper.work()
+    await store.aclose()
+
+    assert [one.message for one in alarms] == ["Row 33 of the decision log was changed."]
+
+
+@pytest.mark.parametrize("column", [None, 0])
+async def test_a_column_that_is_emptied_says_something_else_than_the_word_for_it(
+    tmp_path: Path, column: int | None
+) -> None:
+    mine = await written(tmp_path)
+    store = open_store(mine.url)
+    await store.decisions.append(replace(record("none"), run_id=str(column)))
+    await store.aclose()
+    assert verified(mine).finding is None
+
+    with unlocked(mine) as tables:
+        tables.execute(f"UPDATE decisions SET run_id = NULL WHERE seq = {LAST + 1}")
+
+    assert found(verified(mine)) == (Fault.COLUMNS, LAST + 1, LAST + 1)

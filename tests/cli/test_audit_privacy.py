@@ -119,3 +119,21 @@ def test_without_the_right_key_nothing_is_erased(
     assert refused.stderr.startswith(f"{code}: ")
     assert events(config) == []
     assert "sqlite-writer" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("erase", "--subject", "a\udcff"),
+        ("erase", "--subject", "cus-9", "--tenant", "a\udcff"),
+        ("erase", "--subject", "cus-9", "--who", "a\udcff"),
+        ("erase", "--subject", "cus-9", "--why", "a\udcff"),
+        ("content", "dec_1", "--tenant", "a\udcff"),
+        ("content", "a\udcff"),
+    ],
+)
+def test_what_is_not_in_utf8_is_a_wrong_use(config: Path, command: tuple[str, ...]) -> None:
+    result = run("audit", *command, "--config", config)
+
+    assert result.exit_code == 2
+    assert "it is not in UTF-8." in result.stderr

@@ -237,3 +237,61 @@ def test_without_pyarrow_the_extra_is_named(
         export(tmp_path / "log", Format.PARQUET)
 
     assert "mcp-support-router[parquet]" in refused.value.advice
+
+
+def piece_by_piece(output: Path, rows: Iterator[tuple[int, str]], *, resume: bool = False) -> None:
+    """Export until it is interrupted."""
+    with pytest.raises(Interrupted):
+        write_export(rows, Format.PARQUET, output, resume=resume, advance=id)
+
+
+@pytest.mark.usefixtures("small_groups")
+@pytest.mark.parametrize("place", [0, 4, 5, 11])
+def test_a_new_parquet_export_goes_on_beside_the_old_file_that_it_replaces(
+    place: int, tmp_path: Path
+) -> None:
+    output = tmp_path / "log.parquet"
+    export(output, Format.PARQUET, ROWS[:7])
+    old = output.read_bytes()
+
+    piece_by_piece(output, until(place))
+    assert output.read_bytes() == old
+    export(output, Format.PARQUET, resume=True)
+
+    assert parquet_rows(output) == ROWS
+    assert [one.name for one in tmp_path.iterdir()] == ["log.parquet"]
+
+
+@pytest.mark.usefixtures("small_groups")
+@pytest.mark.parametrize("old", [0, 1, 6])
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_parquet_goes_on_where_it_was_killed_after_its_pieces_were_joined(
+    old: int, left: int, tmp_path: Path
+) -> None:
+    output, folder = tmp_path / "log.parquet", tmp_path / "log.parquet.parts"
+    export(tmp_path / "whole", Format.PARQUET)
+
+    if old:
+        export(output, Format.PARQUET, ROWS[:old])
+
+    piece_by_piece(output, until(11), resume=bool(old))
+
+    for piece in sorted(folder.glob("*.parquet"))[left:]:
+        piece.unlink()
+
+    (tmp_path / "whole").rename(folder / "joined.whole")
+    export(output, Format.PARQUET, resume=True)
+
+    assert parquet_rows(output) == ROWS
+    assert [one.name for one in tmp_path.iterdir()] == ["log.parquet"]
+
+
+def test_parquet_goes_on_where_it_was_killed_before_it_cleared_up(tmp_path: Path) -> None:
+    output = tmp_path / "log.parquet"
+    export(output, Format.PARQUET)
+    (tmp_path / "log.parquet.parts").mkdir()
+
+    export(output, Format.PARQUET, resume=True)
+
+    assert parquet_rows(output) == ROWS
+    assert [one.name for one in tmp_path.iterdir()] == ["log.parquet"]

@@ -153,6 +153,8 @@ def test_the_page_is_written_beside_the_json(worked: Place, tmp_path: Path) -> N
         (("--html", "{folder}/no/page"), 1, "file_unusable: The output file cannot be written"),
         (("--compare", "support@1"), 2, "Error: Option "),
         (("--to", "soon"), 2, "Usage: "),
+        (("--tenant", "a\udcff"), 2, "Usage: "),
+        (("--compare", "support@1", "a\udcff"), 2, "Usage: "),
     ],
 )
 def test_wrong_input_is_told(

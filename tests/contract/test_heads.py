@@ -249,3 +249,22 @@ async def test_what_is_left_of_an_interrupted_pruning_is_deleted_by_the_next(
 
     assert await one.prune(NOON_MS, who="maya", why="") == 3
     assert [row.seq for row in await heads.rows(0, 9)] == [6]
+
+
+async def test_what_was_pruned_already_is_not_pruned_again(
+    heads: HeadStore, records: RecordStore, clock: ManualClock
+) -> None:
+    one = keeper(heads, clock)
+    await append(records, 1, 2)
+    first = await one.sign()
+    await append(records, 4, 5)
+    second = await one.sign()
+    assert first is not None
+    assert second is not None
+    await heads.prune(second, record("pruned"))
+
+    for late in (first, second):
+        await heads.prune(late, record("late"))
+
+    assert await records.find("acme", "dec_late") is None
+    assert await heads.last() == 6

@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 from mcp_router.sandbox.fleet import Sandbox
+from tests.audit.logs import Kept, unlocked
 from tests.cli.calls import work
 from tests.end_to_end.harness import Place, new_ticket, settle
 from tests.examples.hosts import EXAMPLES, run_example
@@ -46,11 +47,26 @@ def test_a_question_that_the_log_cannot_answer_ends_the_program(
 
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("CREATE TABLE decisions (seq INTEGER PRIMARY KEY)")
+        connection.execute("CREATE TABLE prunings (size INTEGER PRIMARY KEY)")
 
     run = run_example(SCRIPT, environment, "--database", str(database))
 
     assert run.returncode == 1
     assert run.stderr.strip() == "no such column: at_ms"
+
+
+def test_a_log_that_was_pruned_misses_nothing(place: Place, environment: dict[str, str]) -> None:
+    kept = Kept(database=place.database, anchor=place.database)
+
+    # A pruning that was interrupted: row 1 is deleted, row 2 lies there still.
+    with unlocked(kept) as tables:
+        tables.execute("INSERT INTO prunings VALUES (2, 0)")
+        tables.execute("DELETE FROM decisions WHERE seq = 1")
+
+    run = run_example(SCRIPT, environment, "--database", str(place.database))
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "  ok: no record is missing" in run.stdout.splitlines()
 
 
 def test_every_question_has_a_title_that_a_person_would_ask() -> None:

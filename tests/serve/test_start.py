@@ -123,7 +123,8 @@ def cases(folder: Path, sandbox: Sandbox, taken: int) -> dict[str, Case]:
         "no database": Case(
             options=options("no-database"),
             code=1,
-            first_line="storage_unavailable: The file of `storage` is no SQLite database (SQLITE_NOTADB).",
+            first_line="storage_unavailable: "
+            "The file of `storage` is no SQLite database (SQLITE_NOTADB).",
         ),
         "taken port": Case(
             options=options("good", *http, "--port", str(taken)),

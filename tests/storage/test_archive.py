@@ -201,3 +201,26 @@ async def test_a_failed_append_leaves_no_gap_in_the_places(store: Store) -> None
 
         with pytest.raises(sqlite3.IntegrityError):
             await store.decisions.append(record(name))
+
+
+async def test_a_text_that_is_no_utf8_is_told_with_its_place(
+    store: Store, url: str, tmp_path: Path
+) -> None:
+    for name in ("a", "b", "c"):
+        await store.decisions.append(record(name))
+
+    with closing(sqlite3.connect(tmp_path / "router.db")) as sql:
+        sql.executescript(
+            "DROP TRIGGER decisions_no_update; UPDATE decisions SET "
+            "record = CAST(CAST(record AS BLOB) || x'ff' AS TEXT), tool = CAST(x'ff' AS TEXT) "
+            "WHERE seq = 2; UPDATE decisions SET record = CAST(record AS BLOB) WHERE seq = 3"
+        )
+
+    with open_archive(url) as archive:
+        for place in (2, 3):
+            with pytest.raises(StorageUnavailable, match=f"Record {place} of"):
+                list(archive.rows(after=place - 1))
+
+        assert [row.seq for row in archive.kept()] == [1, 2, 3]
+
+    assert [row.seq for row in await store.heads.rows(0, 9)] == [1, 2, 3]

@@ -70,16 +70,21 @@ class Archive:
             yield read_record(seq, text)
 
     def rows(
-        self, selection: Selection = EVERYTHING, *, last: int | None = None
+        self,
+        selection: Selection = EVERYTHING,
+        *,
+        after: int | None = None,
+        last: int | None = None,
     ) -> Iterator[tuple[int, str]]:
         """Yield place and text of each selected record in order, unread: as the log keeps them.
 
-        After the place `last` nothing is wanted.
+        They begin after the place `after`, by default after what was pruned. After the place
+        `last` nothing is wanted.
 
         Raises:
             StorageUnavailable: the database is no store of the router, or is gone.
         """
-        done = 0
+        done = self.pruned() if after is None else after
 
         # By place and not with a cursor: an export may take long, and a transaction that stays
         # open for all of it would keep the whole database from being vacuumed.
@@ -93,15 +98,24 @@ class Archive:
 
     def count(self, tenant: str | None = None, *, selection: Selection | None = None) -> int:
         """Return how many records there are now: of what is selected, or of one tenant."""
-        query = f"SELECT count(*) AS number FROM decisions WHERE {_SELECTED}"  # noqa: S608  # ours
-        found = self._rows(query, _values(selection or Selection(tenant=tenant)))
-        return int(found[0]["number"])
+        query = f"SELECT count(*) AS number FROM decisions WHERE seq > %s AND {_SELECTED}"  # noqa: S608  # ours
+        values = _values(selection or Selection(tenant=tenant))
+        return int(self._rows(query, (self.pruned(), *values))[0]["number"])
 
-    def kept(self, after: int = 0) -> Iterator[KeptRow]:
-        """Yield the rows after a place as they are kept, whatever was done to them, in order."""
-        while rows := self._rows(f"{ROWS} WHERE seq > %s {_PAGE}", (after, _EXPORT_BATCH)):
+    def kept(self, after: int | None = None) -> Iterator[KeptRow]:
+        """Yield the rows as they are kept, whatever was done to them, in order.
+
+        They begin after a place, or with the lowest that there is.
+        """
+        if after is None:
+            rows = self._rows(f"{ROWS} {_PAGE}", (_EXPORT_BATCH,))
+        else:
+            rows = self._rows(f"{ROWS} WHERE seq > %s {_PAGE}", (after, _EXPORT_BATCH))
+
+        while rows:
             yield from (read_row(tuple(row.values())) for row in rows)
             after = rows[-1]["seq"]
+            rows = self._rows(f"{ROWS} WHERE seq > %s {_PAGE}", (after, _EXPORT_BATCH))
 
     def links(self, after: int = 0) -> Iterator[Link]:
         """Yield the leaves and the chain of the rows after a place, in order."""
@@ -130,16 +144,23 @@ class Archive:
         """Return how many rows, from the first ever on, were let go of."""
         return self._number("SELECT max(size) AS number FROM prunings")
 
+    def lingering(self) -> int:
+        """Return how many of the rows that were let go of are still there."""
+        return self._number(
+            "SELECT count(*) AS number FROM decisions "
+            "WHERE seq BETWEEN 1 AND (SELECT max(size) FROM prunings)"
+        )
+
     def given(self) -> int:
         """Return the last place that the database has given to a row."""
         return self._number("SELECT last AS number FROM decisions_head")
 
     def place(self, decision_id: str) -> int:
         """Return where a decision stands in the log, 0 if it is not there."""
-        query = "SELECT seq AS number FROM decisions WHERE decision_id = %s"
-        return self._number(query, (decision_id,))
+        query = "SELECT seq AS number FROM decisions WHERE decision_id = %s AND seq > %s"
+        return self._number(query, (decision_id, self.pruned()))
 
-    def _number(self, query: str, values: tuple[str, ...] = ()) -> int:
+    def _number(self, query: str, values: tuple[str | int, ...] = ()) -> int:
         """Return the one number that a query finds, 0 for none."""
         rows = self._rows(query, values)
         return int(rows[0]["number"] or 0) if rows else 0

@@ -7,6 +7,7 @@ from psycopg.rows import DictRow
 
 from mcp_router.domain.record import Record, StoredRecord
 from mcp_router.errors import RouterError
+from mcp_router.storage.heads import NO_NUL
 from mcp_router.storage.postgres.database import Connection, Database, unavailable
 from mcp_router.storage.postgres.writer import Writer
 from mcp_router.storage.records import COLUMNS, read_record, record_values
@@ -126,4 +127,4 @@ def _row(record: Record) -> Row:
 
 def _storable(text: str) -> str:
     """Return the text without what PostgreSQL refuses: a record is kept whatever a call held."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    return text.replace("\0", NO_NUL).encode("utf-8", "replace").decode()

@@ -37,6 +37,11 @@ _ADD_KEY = """
     INSERT INTO log_keys (key_id, public_key, at_ms, signed_by, signature, accepted)
     VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
+_PRUNE = """
+    INSERT INTO prunings (size, at_ms)
+    SELECT %s, %s WHERE %s > coalesce((SELECT max(size) FROM prunings), 0)
+    ON CONFLICT DO NOTHING
+"""
 _SWEEP = """
     DELETE FROM decisions
     WHERE seq <= (SELECT max(size) FROM prunings)
@@ -102,20 +107,23 @@ class HeadTable:
         return await self._database.run(job)
 
     async def prune(self, signed: SignedHead, event: Record) -> None:
-        """Let go of every row that a kept head covers, and append `event`; `sweep` deletes them."""
+        """Let go of every row that a kept head covers, and append `event`; `sweep` deletes them.
+
+        Where they were let go of already nothing happens.
+        """
+        size = signed.head.size
 
         async def job(connection: Connection, again: bool) -> None:
-            if again and await is_kept(connection, event):
-                return
-
             async with connection.transaction():
-                await connection.execute(
-                    "INSERT INTO prunings (size, at_ms) VALUES (%s, %s)",
-                    (signed.head.size, event.at_ms),
-                )
-                await append_record(connection, event)
+                done = await connection.execute(_PRUNE, (size, event.at_ms, size))
 
-        await self._database.run(job)
+                if done.rowcount == 1:
+                    await append_record(connection, event)
+
+        try:
+            await self._database.run(job)
+        except RestrictViolation:
+            return  # another replica's pruning was committed while ours was on its way
 
     async def sweep(self, limit: int) -> int:
         """Delete at most `limit` rows that were let go of, the oldest first; say how many."""

@@ -14,8 +14,9 @@ from mcp_router.domain.tree_head import KeptRow, Link, LogKey, SignedHead
 from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.heads import HEADS, KEYS, ROWS, read_head, read_key, read_row
 from mcp_router.storage.owner import ThisHost
-from mcp_router.storage.records import read_record
+from mcp_router.storage.records import read_record, unreadable
 from mcp_router.storage.sqlite.actions import select_actions
+from mcp_router.storage.sqlite.decisions import any_text
 from mcp_router.storage.sqlite.writer import unavailable
 
 _SELECTED = """
@@ -37,6 +38,16 @@ def _coded() -> Iterator[None]:
         raise unavailable(error) from error
 
 
+def _is_unicode(text: str) -> bool:
+    """Return whether a text was UTF-8 in its file."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+
+    return True
+
+
 class Archive:
     """A read-only view of one SQLite file; the server may be running on it."""
 
@@ -56,6 +67,7 @@ class Archive:
             self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
         self._connection.row_factory = sqlite3.Row
+        self._connection.text_factory = any_text
         self._host = ThisHost()
 
     def records(
@@ -76,42 +88,63 @@ class Archive:
             yield read_record(seq, text)
 
     def rows(
-        self, selection: Selection = EVERYTHING, *, last: int | None = None
+        self,
+        selection: Selection = EVERYTHING,
+        *,
+        after: int | None = None,
+        last: int | None = None,
     ) -> Iterator[tuple[int, str]]:
         """Yield place and text of each selected record in order, unread: as the log keeps them.
 
-        After the place `last` nothing is wanted.
+        They begin after the place `after`, by default after what was pruned. After the place
+        `last` nothing is wanted.
 
         Raises:
-            StorageUnavailable: the file is no store of the router.
+            StorageUnavailable: the file is no store of the router, or a row holds no text.
         """
+        after = self.pruned() if after is None else after
+
         with _coded():
             cursor = self._connection.execute(
-                f"SELECT seq, record FROM decisions WHERE {_SELECTED} "  # noqa: S608  # ours
+                f"SELECT seq, record FROM decisions WHERE seq > :after AND {_SELECTED} "  # noqa: S608  # ours
                 "AND (:last IS NULL OR seq <= :last) ORDER BY seq",
-                {**asdict(selection), "last": last},
+                {**asdict(selection), "after": after, "last": last},
             )
             cursor.row_factory = None  # plain tuples: a million rows pass through here
-            yield from cursor
+
+            for seq, text in cursor:
+                if not (isinstance(text, str) and (text.isascii() or _is_unicode(text))):
+                    raise unreadable(seq)
+
+                yield seq, text
 
     def count(self, tenant: str | None = None, *, selection: Selection | None = None) -> int:
         """Return how many records `records` will yield at most."""
         selected = selection or Selection(tenant=tenant)
-        # Without a condition SQLite counts an index, and need not read the records.
+        # Without a condition SQLite counts an index, and need not read the records; few are let
+        # go of and still there.
         where = f"WHERE {_SELECTED}" if selected != EVERYTHING else ""
+        every, gone = (
+            f"SELECT count(*) FROM {rows} {where}"  # noqa: S608  # ours
+            for rows in ("decisions", "(SELECT * FROM decisions WHERE seq <= :after)")
+        )
 
         with _coded():
             row = self._connection.execute(
-                f"SELECT count(*) FROM decisions {where}",  # noqa: S608  # ours
-                asdict(selected),
+                f"SELECT ({every}) - ({gone})", {**asdict(selected), "after": self.pruned()}
             ).fetchone()
 
         return int(row[0])
 
-    def kept(self, after: int = 0) -> Iterator[KeptRow]:
-        """Yield the rows after a place as they are kept, whatever was done to them, in order."""
+    def kept(self, after: int | None = None) -> Iterator[KeptRow]:
+        """Yield the rows as they are kept, whatever was done to them, in order.
+
+        They begin after a place, or with the lowest that there is.
+        """
+        where, values = ("", ()) if after is None else ("WHERE seq > ?", (after,))
+
         with _coded():
-            found = self._connection.execute(f"{ROWS} WHERE seq > ? ORDER BY seq", (after,))
+            found = self._connection.execute(f"{ROWS} {where} ORDER BY seq", values)
             yield from (read_row(tuple(row)) for row in found)
 
     def links(self, after: int = 0) -> Iterator[Link]:
@@ -138,15 +171,23 @@ class Archive:
         """Return how many rows, from the first ever on, were let go of."""
         return self._number("SELECT max(size) FROM prunings")
 
+    def lingering(self) -> int:
+        """Return how many of the rows that were let go of are still there."""
+        return self._number(
+            "SELECT count(*) FROM decisions "
+            "WHERE seq BETWEEN 1 AND (SELECT max(size) FROM prunings)"
+        )
+
     def given(self) -> int:
         """Return the last place that the database has given to a row."""
         return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'decisions'")
 
     def place(self, decision_id: str) -> int:
         """Return where a decision stands in the log, 0 if it is not there."""
-        return self._number("SELECT seq FROM decisions WHERE decision_id = ?", (decision_id,))
+        query = "SELECT seq FROM decisions WHERE decision_id = ? AND seq > ?"
+        return self._number(query, (decision_id, self.pruned()))
 
-    def _number(self, query: str, values: tuple[str, ...] = ()) -> int:
+    def _number(self, query: str, values: tuple[str | int, ...] = ()) -> int:
         """Return the one number that a query finds, 0 for none."""
         with _coded():
             row = self._connection.execute(query, values).fetchone()

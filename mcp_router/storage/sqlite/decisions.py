@@ -1,6 +1,7 @@
 """The decision log's table."""
 
 import sqlite3
+from functools import partial
 
 from mcp_router.chain import START, leaf_hash, next_link, row_line
 from mcp_router.domain.record import Record, StoredRecord
@@ -11,6 +12,10 @@ _NAMES = f"seq, leaf, chain, {', '.join(COLUMNS)}, record"
 _MARKS = ", ".join("?" * len(_NAMES.split(", ")))
 _INSERT = f"INSERT INTO decisions ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608  # our words
 _NEWEST = "SELECT seq, chain FROM decisions ORDER BY seq DESC LIMIT 1"
+
+any_text = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Reads a text whatever its bytes are: one that is no UTF-8 is a broken row, and no database that
+cannot be read. To be a connection's `text_factory`."""
 
 
 class DecisionTable:

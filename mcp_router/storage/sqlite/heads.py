@@ -1,7 +1,8 @@
 """The tables of signed heads and of the keys that sign them, and the pruning of old rows."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from mcp_router.domain.record import Record
 from mcp_router.domain.tree_head import KeptRow, LogKey, SignedHead
@@ -16,7 +17,9 @@ from mcp_router.storage.heads import (
     read_row,
 )
 from mcp_router.storage.sqlite.database import Database
-from mcp_router.storage.sqlite.decisions import insert_record
+from mcp_router.storage.sqlite.decisions import any_text, insert_record
+
+T = TypeVar("T")
 
 _NEWEST = f"{HEADS} FROM tree_heads ORDER BY size DESC LIMIT 1"
 _COVERING = f"""
@@ -57,7 +60,7 @@ class HeadTable:
         def job(connection: sqlite3.Connection) -> Sequence[KeptRow]:
             return [read_row(tuple(row)) for row in connection.execute(_ROWS, (after, limit))]
 
-        return await self._database.read(job)
+        return await self._read(job)
 
     async def keys(self) -> tuple[LogKey, ...]:
         """Return every key that has signed for this log, oldest first."""
@@ -66,7 +69,7 @@ class HeadTable:
             found = connection.execute(f"{KEYS} ORDER BY at_ms, rowid")
             return tuple(read_key(tuple(row)) for row in found)
 
-        return await self._database.read(job)
+        return await self._read(job)
 
     async def add_head(self, signed: SignedHead) -> bool:
         """Keep a head that follows the newest one; say False where another one did."""
@@ -105,13 +108,21 @@ class HeadTable:
         return await self._database.write(job)
 
     async def prune(self, signed: SignedHead, event: Record) -> None:
-        """Let go of every row that a kept head covers, and append `event`; `sweep` deletes them."""
+        """Let go of every row that a kept head covers, and append `event`; `sweep` deletes them.
+
+        Where they were let go of already nothing happens.
+        """
+        size = signed.head.size
 
         def job(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT INTO prunings (size, at_ms) VALUES (?, ?)", (signed.head.size, event.at_ms)
+            done = connection.execute(
+                "INSERT INTO prunings (size, at_ms) "
+                "SELECT ?, ? WHERE ? > coalesce((SELECT max(size) FROM prunings), 0)",
+                (size, event.at_ms, size),
             )
-            insert_record(connection, event)
+
+            if done.rowcount == 1:
+                insert_record(connection, event)
 
         await self._database.write(job)
 
@@ -134,4 +145,17 @@ class HeadTable:
             row = connection.execute(query, values).fetchone()
             return read_head(tuple(row)) if row else None
 
-        return await self._database.read(job)
+        return await self._read(job)
+
+    async def _read(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `job` reads, texts that somebody damaged too."""
+
+        def run(connection: sqlite3.Connection) -> T:
+            connection.text_factory = any_text
+
+            try:
+                return job(connection)
+            finally:
+                connection.text_factory = str  # the connection reads for others as well
+
+        return await self._database.read(run)
