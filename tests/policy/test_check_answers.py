@@ -26,6 +26,18 @@ def returns_with(more: str) -> list[str]:
         "checks: {json_schema: {type: object}, max_characters: 90, required_phrases: [ok], "
         "forbidden_phrases: [no way], language: same, citations: 2}",
         "checks: {json_schema: {$ref: '#/$defs/a', $defs: {a: {type: string}}}}",
+        "checks: {json_schema: {const: {$ref: 'http://example.com'}}}",
+        "checks: {json_schema: {properties: {$ref: {type: string}}}}",
+        "checks: {json_schema: {$ref: '#/$defs/a%25b', $defs: {'a%b': {type: string}}}}",
+        "checks: {json_schema: {$ref: '#here', $defs: {a: {$anchor: here}}}}",
+        "checks: {json_schema: {$ref: '#/$defs/a', $defs: {a: "
+        "{$id: 'http://a.test/', $ref: '#/$defs/b', $defs: {b: {type: string}}}}}}",
+        "checks: {json_schema: {$id: 'http://a.test/x', $ref: y, $defs: {a: {$id: y}}}}",
+        "checks: {json_schema: {properties: {next: {$ref: '#'}}}}",
+        "checks: {json_schema: {$ref: '#/$defs/a', $defs: {a: true}}}",
+        "checks: {json_schema: {$schema: 'http://json-schema.org/draft-07/schema#', items: [{}]}}",
+        "checks: {json_schema: {pattern: '^[A-Z]{2}-[0-9]+$', patternProperties: {'^a+$': {}}}}",
+        "checks: {required_phrases: ['thank  you'], max_characters: 9}",
         "checks: {language: pt-BR}",
         "confidence: {from: [log_probabilities, self_rating, retrieval], floor: 0.2}",
         "confidence: {from: [self_rating]}\n"
@@ -79,6 +91,74 @@ def test_what_a_rule_may_ask(more: str) -> None:
             "checks: {json_schema: {$ref: '#/$defs/a'}}",
             "34:34: rules[0].checks.json_schema.…: "
             "expected a reference to a part that this schema has",
+        ),
+        (
+            "checks: {json_schema: {$ref: '#nosuch'}}",
+            "34:34: rules[0].checks.json_schema.…: "
+            "expected a reference to a part that this schema has",
+        ),
+        (
+            "checks: {json_schema: {allOf: [{}], $ref: '#/allOf/" + 5000 * "9" + "'}}",
+            "34:47: rules[0].checks.json_schema.…: "
+            "expected a reference to a part that this schema has",
+        ),
+        (
+            "checks: {json_schema: {$dynamicRef: '#x'}}",
+            "34:41: rules[0].checks.json_schema.…: "
+            "expected a reference to a part that this schema has",
+        ),
+        *(
+            (
+                f"checks: {{json_schema: {{{key}: {value}, $ref: '#/{key}'}}}}",
+                f"34:{42 + len(key + value) - 4}: rules[0].checks.json_schema.…: "
+                "expected a reference to a schema, which is keys and values, true or false",
+            )
+            for key, value in (("title", "text"), ("maxLength", "3"))
+        ),
+        (
+            "checks: {json_schema: {$ref: '#'}}",
+            "34:27: rules[0].checks.json_schema: expected references that end",
+        ),
+        (
+            "checks: {json_schema: {$ref: '#/$defs/a', "
+            "$defs: {a: {allOf: [{$ref: '#/$defs/b'}]}, b: {$ref: '#/$defs/a'}}}}",
+            "34:58: rules[0].checks.json_schema.….a: expected references that end",
+        ),
+        *(
+            (
+                f"checks: {{json_schema: {{$schema: {odd}}}}}",
+                "34:37: rules[0].checks.json_schema.…: "
+                "expected a draft of JSON Schema, such as the one of 2020-12",
+            )
+            for odd in ("[1]", "5", '"http://[bad"', "http://example.com")
+        ),
+        (
+            "checks: {json_schema: {items: {$schema: 'http://json-schema.org/draft-07/schema'}}}",
+            "34:45: rules[0].checks.json_schema.items.…: "
+            "expected `$schema` at the outermost level only",
+        ),
+        (
+            "checks: {json_schema: {items: {$id: 'http://[bad'}}}",
+            ": rules[0].checks.json_schema.items: expected an `$id` that is a URI",
+        ),
+        (
+            "checks: {json_schema: {pattern: 'a{99999999999}'}}",
+            "34:27: rules[0].checks.json_schema: expected a valid JSON Schema",
+        ),
+        (
+            "checks: {json_schema: {items: {pattern: '^(a+)+$'}}}",
+            "34:45: rules[0].checks.json_schema.items.pattern: "
+            "expected a pattern with few repeats, and no repeat or choice inside a repeat",
+        ),
+        (
+            "checks: {json_schema: {patternProperties: {'(a|b)*': {}}}}",
+            "34:58: rules[0].checks.json_schema.patternProperties.…: "
+            "expected a pattern with few repeats, and no repeat or choice inside a repeat",
+        ),
+        (
+            "checks: {required_phrases: ['thank  you'], forbidden_phrases: ['thank you']}",
+            "34:33: rules[0].checks.required_phrases[0]: "
+            "expected a phrase without a forbidden one, or no answer passes",
         ),
         (
             'checks: {json_schema: {properties: {é: {}, "e\\u0301": {}}}}',
