@@ -138,8 +138,8 @@ def test_what_a_rule_may_ask(more: str) -> None:
             "expected `$schema` at the outermost level only",
         ),
         (
-            "checks: {json_schema: {items: {$id: 'http://[bad'}}}",
-            ": rules[0].checks.json_schema.items: expected an `$id` that is a URI",
+            "checks: {json_schema: {$id: 'http://a.test', items: {$id: 'http://[bad'}}}",
+            "34:57: rules[0].checks.json_schema.items: expected an `$id` that is a URI",
         ),
         (
             "checks: {json_schema: {pattern: 'a{99999999999}'}}",
