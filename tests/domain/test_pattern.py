@@ -1,7 +1,6 @@
 """How long a text a pattern may see: by its choices, and none at all where they multiply."""
 
 import re
-import time
 
 import pytest
 
@@ -54,10 +53,9 @@ def test_a_pattern_whose_choices_multiply_sees_nothing(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["a*b", "^a*a*b", "^a*a*a*b", "(a*)(a*)(a*)b", "^(a|b|c)a*a*d"])
-def test_the_worst_text_of_that_length_is_gone_through_at_once(pattern: str) -> None:
+def test_the_worst_text_of_that_length_is_gone_through_in_time(pattern: str) -> None:
+    """Where it were not, the time that every test has would be over."""
     longest = longest_text(pattern)
     assert longest is not None
-    began_s = time.monotonic()
 
     assert re.search(pattern, "a" * min(longest, 100_000)) is None
-    assert time.monotonic() - began_s < 5

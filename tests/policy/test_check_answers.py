@@ -279,6 +279,17 @@ def test_weights_and_qualities(old: str, new: str, expected: str) -> None:
     assert problems(changed(old, new)) == [expected]
 
 
+@pytest.mark.parametrize(("mode", "told"), [("on", True), ("observe", True), ("off", False)])
+def test_learning_needs_somebody_to_choose_among(mode: str, told: bool) -> None:
+    text = changed("targets: [nano, {", "targets: [{target: nano, quality: 0}, {")
+    learning = f"learning: {{mode: {mode}, quality_at_least: 0.8}}\n"
+
+    assert problems(text + learning) == told * [
+        "37:11: rules[1].pool: expected a pool with a target that reaches "
+        "learning.quality_at_least (0.8); its best has 0.7"
+    ]
+
+
 def test_a_pool_that_weighs_no_quality_needs_none() -> None:
     new = "strategy: balanced\n    weights: {cost: 1, latency: 2, success: 3}\n"
 
@@ -293,6 +304,10 @@ def test_a_pool_that_weighs_no_quality_needs_none() -> None:
             "{name: a, given: {intent: return}, expect: {rule: returns}}",
             "47:31: tests[0].given.intent: expected an intent of this policy; "
             "did you mean `returns`?",
+        ),
+        (
+            "{name: a, given: {intent: none}, expect: {rule: none}}",
+            "47:31: tests[0].given.intent: expected an intent of this policy",
         ),
         (
             "{name: a, expect: {rule: retruns}}",
@@ -325,7 +340,12 @@ def test_cases_speak_of_what_there_is(case: str, expected: str) -> None:
     assert problems(f"{VALID}tests:\n  - {case}\n") == [expected]
 
 
-def test_a_right_case_has_no_problem() -> None:
-    case = "{name: a, given: {tool: find_customer}, expect: {rule: 'tool:find_customer'}}"
-
+@pytest.mark.parametrize(
+    "case",
+    [
+        "{name: a, given: {tool: find_customer}, expect: {rule: 'tool:find_customer'}}",
+        "{name: a, given: {tool: update_ticket}, expect: {rule: none, pool: none, target: none}}",
+    ],
+)
+def test_a_right_case_has_no_problem(case: str) -> None:
     assert problems(f"{VALID}tests:\n  - {case}\n") == []
