@@ -153,7 +153,7 @@ class Actions:
 
     async def _carry_out(self, call: Call, prepare: Prepare, draft: Draft) -> Acted:
         """Decide, prepare, and do it or show it."""
-        decision = self._judge.desk(call)
+        decision = await self._judge.desk(call)
         draft.decision = decision
         require_candidates(decision)
         ends_s = self._clock.monotonic_s() + decision.limits.deadline_s

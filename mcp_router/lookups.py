@@ -61,7 +61,7 @@ class Lookups:
         """
         async with self._log.record(call, may_owe=True) as draft:
             draft.ticket_id = ticket_id
-            draft.decision = self._judge.desk(call)
+            draft.decision = await self._judge.desk(call)
             return await self.ask(call, draft, ask)
 
     async def ask(
@@ -77,7 +77,7 @@ class Lookups:
 
         `ends_s` is that walk's own deadline, on the clock's monotonic scale.
         """
-        decision = self._judge.desk(call if tool is None else replace(call, tool=tool))
+        decision = await self._judge.desk(call if tool is None else replace(call, tool=tool))
         require_candidates(decision)
         left_s = max(0.0, ends_s - self._clock.monotonic_s())
         limits = replace(decision.limits, deadline_s=min(decision.limits.deadline_s, left_s))

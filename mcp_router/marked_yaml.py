@@ -23,6 +23,7 @@ PLAIN_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 MAX_BYTES = 1 << 20
 MAX_VALUES = 50_000  # counted after aliases are followed, so a small file cannot unfold to a bomb
+MAX_PROBLEMS = 1_000  # more than anybody reads; a hostile file could hold one a line
 MAX_DEPTH = 32  # far below the interpreter's recursion limit
 
 _TEXT_TAG = "tag:yaml.org,2002:str"
@@ -200,14 +201,16 @@ class _Builder:
         self.keys: dict[YamlPath, Mark] = {}
         self._file = file
         self._count = 0
+        self._is_full = False
 
     def build(self, node: yaml.Node, path: YamlPath) -> YamlValue:
         """Return the value of `node`; what cannot be read becomes None and a problem."""
         self._count += 1
 
         if self._count > MAX_VALUES or len(path) > MAX_DEPTH:
-            if not any(problem.expected == _BOUNDS for problem in self.problems):
-                self._refuse(node, (), _BOUNDS)
+            if not self._is_full:
+                self._is_full = True
+                self.problems.append(self._problem(node, (), _BOUNDS))
 
             return None
 
@@ -259,15 +262,17 @@ class _Builder:
         return _resolve(text) if plain else text
 
     def _refuse(self, node: yaml.Node, path: YamlPath, expected: str) -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(self._problem(node, path, expected))
+
+    def _problem(self, node: yaml.Node, path: YamlPath, expected: str) -> Problem:
         mark = _mark(node.start_mark)
-        self.problems.append(
-            Problem(
-                file=self._file,
-                line=mark.line,
-                column=mark.column,
-                path=show_path(path),
-                expected=expected,
-            )
+        return Problem(
+            file=self._file,
+            line=mark.line,
+            column=mark.column,
+            path=show_path(path),
+            expected=expected,
         )
 
 

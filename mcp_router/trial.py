@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from mcp_router.cache.admission import about_one_customer
 from mcp_router.decide.decide import decide
@@ -10,7 +10,7 @@ from mcp_router.decide.explain import explain
 from mcp_router.domain.completion import CompletionRequest, Message, Role
 from mcp_router.domain.decision import Decision
 from mcp_router.domain.policy import Policy
-from mcp_router.domain.policy_case import Expected, PolicyCase
+from mcp_router.domain.policy_case import NONE, Expected, PolicyCase
 from mcp_router.domain.signals import Signals
 from mcp_router.domain.target import TargetFacts
 from mcp_router.policy.routed import COMPLETION_TOOL
@@ -21,7 +21,8 @@ from mcp_router.signals.intent import IntentIndex
 FactsFor: TypeAlias = Callable[[int], Mapping[str, TargetFacts]]
 """Return what is known of every target, priced for a prompt of that many tokens."""
 
-NONE = "none"
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,8 @@ def _signals(case: PolicyCase, intents: IntentIndex) -> Signals:
         return given
 
     if case.text is None:
-        return replace(given, turns=given.turns or 1)  # who asks nothing does not call
+        # Who asks nothing does not call.
+        return replace(given, turns=_number(case, "turns", given.turns, 1))
 
     request = CompletionRequest(messages=(Message(role=Role.USER, content=case.text),))
     read = collect(
@@ -122,14 +124,19 @@ def _signals(case: PolicyCase, intents: IntentIndex) -> Signals:
     return replace(
         given,
         intent=read.intent,
-        prompt_tokens=given.prompt_tokens or read.prompt_tokens,
-        turns=given.turns or read.turns,
+        prompt_tokens=_number(case, "prompt_tokens", given.prompt_tokens, read.prompt_tokens),
+        turns=_number(case, "turns", given.turns, read.turns),
         safety_flags=given.safety_flags or read.safety_flags,
         sensitive_topics=given.sensitive_topics or read.sensitive_topics,
         pii_kinds=given.pii_kinds or read.pii_kinds,
-        complexity=given.complexity or read.complexity,
+        complexity=_number(case, "complexity", given.complexity, read.complexity),
         sources=read.sources,
     )
+
+
+def _number(case: PolicyCase, signal: str, given: _Number, shown: _Number) -> _Number:
+    """Return what a case gives, 0 included, and what its text shows where it gives nothing."""
+    return given if given or signal in case.zeros else shown
 
 
 def _mismatches(expected: Expected, came: Outcome) -> Iterator[Mismatch]:

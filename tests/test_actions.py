@@ -17,11 +17,13 @@ from mcp_router.errors import (
     NoTarget,
     NotFound,
     OutcomeUnknown,
+    PolicyEdited,
     RouterError,
     StorageUnavailable,
 )
 from mcp_router.ledger.keys import WINDOW_MS, KeySource
 from mcp_router.testing.desks import ScriptedDesk, Step
+from tests.decide.examples import policy
 from tests.execute.walks import House, wish
 
 CAS = Strategy.CAS_MARKER
@@ -347,3 +349,13 @@ async def test_a_call_that_ended_without_the_store_holds_nothing_once_it_is_back
     left = await one.ledger.get("acme", unknown.action.action_id)
     assert (held.owner is None, left.owner) == (False, None)
     assert left.state is ActionState.UNKNOWN
+
+
+async def test_a_write_is_not_decided_by_an_edited_policy() -> None:
+    one = house()
+    await one.stages.released(replace(policy((), ()), digest="before"), who="server")
+
+    with pytest.raises(PolicyEdited):
+        await one.write(one.call(key="k"))
+
+    assert (one.desks[0].sends, one.record.error_code) == (0, "policy_edited")

@@ -129,7 +129,7 @@ HOMES = {
     "psycopg_pool": ("storage.postgres",),
     "pydantic": PYDANTIC_HOMES,
     "pydantic_core": PYDANTIC_HOMES,
-    "referencing": ("decide.answer_checks",),
+    "referencing": ("decide.answer_checks", "policy.json_schema"),
     "requests": ("desks", "telemetry.otlp"),
     "rich": ("cli",),
     "simple_salesforce": ("desks.salesforce",),

@@ -1,13 +1,16 @@
 """The walk of a read: the first desk that answers, a record for every end."""
 
+from dataclasses import replace
+
 import pytest
 
 from mcp_router.domain.action import Strategy
 from mcp_router.domain.attempt import Reason
 from mcp_router.domain.ticket import Customer, CustomerQuery
-from mcp_router.errors import NoTarget, NotFound, SendFailed, TargetsRefused
+from mcp_router.errors import NoTarget, NotFound, PolicyEdited, SendFailed, TargetsRefused
 from mcp_router.execute.targets import Desk
 from mcp_router.testing.desks import ScriptedDesk, lost_answer, refusal
+from tests.decide.examples import policy
 from tests.execute.walks import House
 
 MAYA = Customer(id="9", target="a", name="Maya", email=None)
@@ -68,3 +71,13 @@ async def test_without_a_desk_the_record_holds_the_decision() -> None:
 
     assert house.record.error_code == "no_target"
     assert house.record.decision is not None
+
+
+async def test_a_read_is_not_decided_by_an_edited_policy() -> None:
+    house = House(desks=(desk("a", (MAYA,)),))
+    await house.stages.released(replace(policy((), ()), digest="before"), who="server")
+
+    with pytest.raises(PolicyEdited):
+        await house.lookups.read(house.call("find_customer"), find)
+
+    assert (house.record.error_code, house.record.attempts) == ("policy_edited", ())

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_router.marked_yaml import MAX_BYTES, Mark, Problem, YamlValue, parse_yaml, show_path
+from mcp_router.marked_yaml import (
+    MAX_BYTES,
+    MAX_PROBLEMS,
+    Mark,
+    Problem,
+    YamlValue,
+    parse_yaml,
+    show_path,
+)
 
 
 def told(content: bytes) -> list[str]:
@@ -193,3 +201,13 @@ def test_no_content_makes_the_reader_fail(content: bytes) -> None:
 
     assert all(problem.line >= 1 and problem.column >= 1 for problem in document.problems)
     assert document.value is None or () in document.values
+
+
+def test_a_file_of_nothing_but_mistakes_is_told_up_to_a_point() -> None:
+    twice = b"a: {" + b"b: 1, " * 20_000 + b"}\n"
+    content = twice + b"c: [" + b"1, " * 60_000 + b"]\n"
+
+    found = parse_yaml(content, file="a.yaml").problems
+
+    assert len(found) == MAX_PROBLEMS + 1
+    assert "at most 50000 values" in found[-1].expected

@@ -111,6 +111,20 @@ def test_what_a_case_gives_wins_over_its_text() -> None:
     assert signals.intent.name == "returns"
 
 
+LONG = "Where is it, and why is it late? I ordered 3 on May 5 and 4 on May 6; who pays it back?"
+
+
+@pytest.mark.parametrize("text", [None, LONG])
+def test_a_number_that_is_given_as_0_wins_too(text: str | None) -> None:
+    names = ("complexity", "prompt_tokens", "turns")
+    case = PolicyCase(name="a case", given=RETURN, expected=Expected(), text=text, zeros=names)
+
+    [trial] = try_cases(POLICY, (case,), facts)
+
+    signals = trial.decision.signals
+    assert (signals.complexity, signals.prompt_tokens, signals.turns) == (0, 0, 0)
+
+
 def test_targets_are_priced_for_the_prompt_of_the_case() -> None:
     long = replace(RETURN, prompt_tokens=2_000)
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from mcp_router.audit.exported import exported_records
 from mcp_router.canonical import JsonValue
-from mcp_router.cli.common import find_config
-from mcp_router.cli.policy import DEFAULT_POLICY
+from mcp_router.cli.common import find_config, is_folder
 from mcp_router.clock import SystemClock
 from mcp_router.domain.policy import Policy
 from mcp_router.domain.policy_case import PolicyCase
@@ -28,6 +27,8 @@ from mcp_router.sandbox.models.catalog import CATALOG
 from mcp_router.settings import Settings, load_settings, parse_settings
 from mcp_router.storage.store import POSTGRES, SQLITE, open_archive
 from mcp_router.trial import FactsFor
+
+DEFAULT_POLICY = "support"
 
 STORE = "store"
 """Stands for the log of the configured storage."""
@@ -107,7 +108,7 @@ def case_files(folders: tuple[Path, ...]) -> Iterator[CaseFile]:
     """
     for folder in folders:
         found = (one for one in folder.rglob("*") if one.suffix in _SUFFIXES and one.is_file())
-        files = sorted(found) if folder.is_dir() else [folder]
+        files = sorted(found) if is_folder(folder) else [folder]
 
         if not files:
             raise FileUnusable(

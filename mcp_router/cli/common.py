@@ -145,6 +145,14 @@ def open_source(config: Path | None, *, sandbox: bool = False) -> Iterator[Sourc
         yield Source(settings=load_settings(file, os.environ), file=file, sandbox=running)
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether there is such a folder; a name that no system takes names none."""
+    try:
+        return path.is_dir()
+    except OSError:  # Python raises it for a name that is too long
+        return False
+
+
 def whoever(named: str | None) -> str:
     """Return who decides: the one named, else the user of this machine.
 

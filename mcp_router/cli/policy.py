@@ -1,7 +1,6 @@
 """mcp-router policy: check documents before they are released, and read them."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,27 +9,25 @@ from pathlib import Path
 import click
 
 from mcp_router.canonical import plain
-from mcp_router.cli.common import (
-    EXIT_FAILED,
-    Commands,
-    config_option,
-    find_config,
-    json_option,
-)
+from mcp_router.cli.bench import Bench, open_bench
+from mcp_router.cli.common import EXIT_FAILED, Commands, config_option, is_folder, json_option
 from mcp_router.cli.policy_show import show_policy
 from mcp_router.cli.printing import table_console
 from mcp_router.clock import SystemClock
 from mcp_router.decide.wording import count
-from mcp_router.errors import FileUnusable, MissingSecret, SettingsMissing
+from mcp_router.errors import (
+    FileUnusable,
+    MissingSecret,
+    PolicyRejected,
+    RouterError,
+    UnknownPolicy,
+)
 from mcp_router.fields import POLICY_REFERENCE
 from mcp_router.marked_yaml import MAX_BYTES, Problem
 from mcp_router.policy.catalog import Catalog
 from mcp_router.policy.schema import policy_schema
 from mcp_router.policy.source import Examined, PolicySource, examine
 from mcp_router.providers.prices import PriceBook
-from mcp_router.settings import Settings, load_settings
-
-DEFAULT_POLICY = "support"
 
 _SHORT_PROMPT = 1  # some models charge more for long ones; a budget must pay a short one at least
 
@@ -42,18 +39,6 @@ class Checked:
     document: str
     ok: bool
     problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Configured:
-    """The policies of router.yaml, or the packaged ones where there is none.
-
-    `catalog` is what the same file has to send calls to.
-    """
-
-    source: PolicySource
-    default: str
-    catalog: Catalog | None = None
 
 
 @click.group(cls=Commands)
@@ -74,13 +59,18 @@ def check(documents: tuple[str, ...], config: Path | None, as_json: bool) -> Non
     the names of models and desks and the prices are checked too. The exit code is 1 when something
     is wrong.
     """
-    checked = tuple(_check(documents, config))
-    wrong = sum(not one.ok for one in checked)
+    found = tuple(_check(documents, config))
+    checked = tuple(one for one in found if isinstance(one, Checked))
+    unread = tuple(one for one in found if isinstance(one, RouterError))
+    wrong = len(unread) + sum(not one.ok for one in checked)
 
-    if as_json:
+    if as_json and checked:
         click.echo(json.dumps({"ok": not wrong, "documents": plain(checked)}))
     else:
         _tell(checked)
+
+    if unread:
+        raise _as_one(unread)
 
     if wrong:
         sys.exit(EXIT_FAILED)
@@ -95,8 +85,8 @@ def show(reference: str | None, config: Path | None, as_json: bool) -> None:
 
     Without a version the highest one is shown, without a name the configured policy.
     """
-    configured = _configured(config)
-    shown = configured.source.load(reference or configured.default)
+    bench = open_bench(config)
+    shown = bench.source.load(reference or bench.default)
 
     if as_json:
         click.echo(json.dumps(plain(shown)))
@@ -110,28 +100,31 @@ def schema() -> None:
     click.echo(policy_schema(), nl=False)
 
 
-def _configured(config: Path | None) -> _Configured:
-    """Return where policies come from.
+def _check(documents: tuple[str, ...], config: Path | None) -> Iterator[Checked | RouterError]:
+    """Yield each document's problems, in the order in which they were named.
 
-    Raises:
-        SettingsMissing: the named file is not there.
-        InvalidSettings, MissingSecret: router.yaml cannot be used.
+    What cannot be read at all is an error in its place, so that it hides no other's problems.
     """
-    try:
-        file = find_config(config, os.environ)
-    except SettingsMissing:
-        return _Configured(source=PolicySource(None), default=DEFAULT_POLICY)
+    if not documents:
+        bench = open_bench(config)
+        yield from _check_all(bench.source, "The policies folder", _catalog(bench))
+        return
 
-    settings = load_settings(file, os.environ)
-    return _Configured(
-        source=PolicySource(settings.policies),
-        default=settings.policy,
-        catalog=catalog_of(settings),
-    )
+    for document in documents:
+        if POLICY_REFERENCE.fullmatch(document):
+            bench = open_bench(config)
+            yield from _check_name(bench.source, document, _catalog(bench))
+        else:
+            yield from _check_path(Path(document), _catalog_for_files(config))
 
 
-def catalog_of(settings: Settings) -> Catalog:
+def _catalog(bench: Bench) -> Catalog | None:
     """Return what router.yaml has to send calls to, at the prices of short prompts."""
+    settings = bench.settings
+
+    if settings is None:
+        return None
+
     prices = PriceBook(settings.providers, SystemClock())
     return Catalog(
         models={model.name: prices.price(model, _SHORT_PROMPT) for model in settings.models},
@@ -139,30 +132,17 @@ def catalog_of(settings: Settings) -> Catalog:
     )
 
 
-def _check(documents: tuple[str, ...], config: Path | None) -> Iterator[Checked]:
-    """Yield each document's problems, in the order in which they were named."""
-    if not documents:
-        configured = _configured(config)
-        yield from _check_all(configured.source, "The policies folder", configured.catalog)
-        return
-
-    for document in documents:
-        if POLICY_REFERENCE.fullmatch(document):
-            configured = _configured(config)
-            yield from _check_name(configured.source, document, configured.catalog)
-        else:
-            yield from _check_path(Path(document), _catalog_for_files(config))
-
-
 def _catalog_for_files(config: Path | None) -> Catalog | None:
     """Return the catalog for documents that stand anywhere; an author may hold no credentials."""
     try:
-        return _configured(config).catalog
+        return _catalog(open_bench(config))
     except MissingSecret:
         return None
 
 
-def _check_name(source: PolicySource, reference: str, catalog: Catalog | None) -> Iterator[Checked]:
+def _check_name(
+    source: PolicySource, reference: str, catalog: Catalog | None
+) -> Iterator[Checked | RouterError]:
     """Check the versions that a reference means; a word that is no policy may be a folder."""
     name, _, version = reference.partition("@")
     versions = source.versions(name)
@@ -170,15 +150,24 @@ def _check_name(source: PolicySource, reference: str, catalog: Catalog | None) -
     if not versions and Path(reference).exists():
         yield from _check_path(Path(reference), catalog)
     elif version or not versions:
-        yield _checked(reference, source.examine(reference, catalog))
+        yield _check_one(source, reference, catalog)
     else:
         for one in versions:
-            yield _checked(f"{name}@{one}", source.examine(f"{name}@{one}", catalog))
+            yield _check_one(source, f"{name}@{one}", catalog)
 
 
-def _check_path(path: Path, catalog: Catalog | None) -> Iterator[Checked]:
+def _check_one(
+    source: PolicySource, reference: str, catalog: Catalog | None
+) -> Checked | RouterError:
+    try:
+        return _checked(reference, source.examine(reference, catalog))
+    except (UnknownPolicy, PolicyRejected) as error:
+        return error
+
+
+def _check_path(path: Path, catalog: Catalog | None) -> Iterator[Checked | RouterError]:
     """Check one file, or every document of a folder."""
-    if path.is_dir():
+    if is_folder(path):
         yield from _check_all(PolicySource(path), str(path), catalog)
         return
 
@@ -186,20 +175,22 @@ def _check_path(path: Path, catalog: Catalog | None) -> Iterator[Checked]:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise FileUnusable(
+        yield FileUnusable(
             f"{path} cannot be read: {error.strerror}.",
             next_step="Name a policy, or a file or folder that you may read.",
-        ) from None
+        )
+    else:
+        yield _checked(str(path), examine(content, file=str(path), catalog=catalog))
 
-    yield _checked(str(path), examine(content, file=str(path), catalog=catalog))
 
-
-def _check_all(source: PolicySource, where: str, catalog: Catalog | None) -> Iterator[Checked]:
+def _check_all(
+    source: PolicySource, where: str, catalog: Catalog | None
+) -> Iterator[Checked | RouterError]:
     """Check every version of every policy."""
     names = source.names()
 
     if not names:
-        raise FileUnusable(
+        yield FileUnusable(
             f"{where} holds no policy.",
             next_step="Name a folder that holds documents as NAME/VERSION.yaml.",
         )
@@ -210,6 +201,12 @@ def _check_all(source: PolicySource, where: str, catalog: Catalog | None) -> Ite
 
 def _checked(document: str, examined: Examined) -> Checked:
     return Checked(document=document, ok=examined.policy is not None, problems=examined.problems)
+
+
+def _as_one(errors: tuple[RouterError, ...]) -> RouterError:
+    """Return all that could not be read as one error: of the first one's kind."""
+    told = "\n".join(error.message for error in errors)
+    return type(errors[0])(told, next_step=errors[0].advice)
 
 
 def _tell(checked: tuple[Checked, ...]) -> None:

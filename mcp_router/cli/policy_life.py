@@ -93,40 +93,52 @@ def policy_rollout(
 
 
 @click.command("promote")
-@click.argument("name", metavar="NAME")
+@click.argument("reference", metavar="NAME[@VERSION]")
 @why_option
 @who_option
 @config_option
 @json_option
 def policy_promote(
-    name: str, why: str, who: str | None, config: Path | None, as_json: bool
+    reference: str, why: str, who: str | None, config: Path | None, as_json: bool
 ) -> None:
-    """Let the candidate of a rollout serve everybody."""
+    """Let the candidate of a rollout serve everybody.
 
-    async def change(stages: Stages) -> PolicyStage:
-        return await stages.promote(_name(name), who=whoever(who), why=why)
+    With a version it is promoted only if it is the candidate.
+    """
+    name, version = _name_and_version(reference)
 
     with open_source(config) as source:
+        load = PolicySource(source.settings.policies).load
+
+        async def change(stages: Stages) -> PolicyStage:
+            return await stages.promote(name, version=version, load=load, who=whoever(who), why=why)
+
         _tell(_run(source, change), as_json)
 
 
 @click.command("rollback")
-@click.argument("name", metavar="NAME")
+@click.argument("reference", metavar="NAME[@VERSION]")
 @why_option
 @who_option
 @config_option
 @json_option
 def policy_rollback(
-    name: str, why: str, who: str | None, config: Path | None, as_json: bool
+    reference: str, why: str, who: str | None, config: Path | None, as_json: bool
 ) -> None:
-    """End a rollout; without one, go back to the version that was stable before."""
+    """End a rollout; without one, go back to the version that was stable before.
+
+    With a version it is taken out only if it is the candidate or, without a rollout, the stable
+    version. A second step back in a row needs the version, so that nobody makes it by accident.
+    """
+    name, version = _name_and_version(reference)
+
     with open_source(config) as source:
-        policies = PolicySource(source.settings.policies)
+        load = PolicySource(source.settings.policies).load
 
         async def change(stages: Stages) -> PolicyStage:
-            standing = await stages.standing(_name(name))
-            _check_way_back(policies, standing.stage)
-            return await stages.roll_back(name, who=whoever(who), why=why)
+            return await stages.roll_back(
+                name, version=version, load=load, who=whoever(who), why=why
+            )
 
         _tell(_run(source, change), as_json)
 
@@ -171,10 +183,14 @@ def _candidate(policies: PolicySource, reference: str) -> Policy:
     return policies.load(reference)
 
 
-def _check_way_back(policies: PolicySource, stage: PolicyStage | None) -> None:
-    """Refuse to go back to a version whose document can no longer be loaded."""
-    if stage is not None and stage.rollout is None and stage.previous is not None:
-        policies.load(f"{stage.name}@{stage.previous}")
+def _name_and_version(reference: str) -> tuple[str, int | None]:
+    """Return the parts of a reference; the version is None where it names none."""
+    match = POLICY_REFERENCE.fullmatch(reference)
+
+    if match is None:
+        raise UnknownPolicy("Name a policy as NAME, or one version of it as NAME@VERSION.")
+
+    return match["name"], None if match["version"] is None else int(match["version"])
 
 
 def _name(name: str) -> str:
@@ -268,6 +284,7 @@ def _event(event: PolicyEvent) -> dict[str, object]:
         "who": event.who,
         "why": event.why,
         "before": event.before,
+        "serving": event.serving,
         "percent": event.percent,
         "by": event.by,
         "guard": tell_guards(event.guards),

@@ -166,6 +166,9 @@ def policy_replay(
     bench = open_bench(config)
     policy = policy_of(bench, reference)
 
+    if report is not None:
+        _check_writable(report)
+
     with open_log(bench, place, tenant=tenant, since_ms=since_ms) as records:
         found = replay_records(policy, _watched(islice(records, limit)))
 
@@ -231,6 +234,22 @@ def _watched(records: Iterable[StoredRecord]) -> Iterator[StoredRecord]:
         for record in records:
             yield record
             progress.advance(task)
+
+
+def _check_writable(file: Path) -> None:
+    """Find out before a long replay whether the report can be written; leaves no file behind.
+
+    Raises:
+        FileUnusable: it cannot be.
+    """
+    try:
+        is_new = not file.exists()
+        file.open("ab").close()
+    except OSError as error:
+        raise unwritable(error) from None
+
+    if is_new:
+        file.unlink()
 
 
 def _write(file: Path, report: ReplayReport) -> None:

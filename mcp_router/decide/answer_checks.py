@@ -1,18 +1,23 @@
 """The format checks of an answer: pure, quick, and told by name only."""
 
 import json
+import math
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
-from jsonschema.exceptions import SchemaError
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.protocols import Validator
-from jsonschema.validators import validator_for
+from jsonschema.validators import extend, validator_for
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import EMPTY_REGISTRY
 
+from mcp_router.canonical import JsonValue
 from mcp_router.decide.language import speaks
 from mcp_router.domain.completion import Completion, FinishReason
-from mcp_router.domain.guardrails import AnswerChecks
+from mcp_router.domain.guardrails import AnswerChecks, as_compared
+from mcp_router.domain.pattern import longest_text
 
 JSON_SCHEMA, MAX_CHARACTERS, REQUIRED_PHRASES, FORBIDDEN_PHRASES, LANGUAGE, CITATIONS = (
     "json_schema",
@@ -31,7 +36,8 @@ SAME_LANGUAGE = "same"
 """The wanted language is that of the call's locale."""
 
 _CITATION = re.compile(r"\[(\d{1,4})\](?!\()")  # `[1](…)` is a link's text
-_BLANKS = re.compile(r"\s+")
+# What a validator is seen to raise on an answer and a schema that do not go together.
+_BROKEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def failed_checks(checks: AnswerChecks, text: str, *, locale: str | None) -> tuple[str, ...]:
@@ -44,12 +50,12 @@ def failed_checks(checks: AnswerChecks, text: str, *, locale: str | None) -> tup
     >>> failed_checks(AnswerChecks(max_characters=3, citations=1), "Four", locale=None)
     ('max_characters', 'citations')
     """
-    said = _plain(text)
+    said = as_compared(text)
     outcomes = (
         (JSON_SCHEMA, checks.json_schema is not None and not _fits(checks.json_schema, text)),
         (MAX_CHARACTERS, checks.max_characters is not None and len(text) > checks.max_characters),
-        (REQUIRED_PHRASES, any(_plain(one) not in said for one in checks.required_phrases)),
-        (FORBIDDEN_PHRASES, any(_plain(one) in said for one in checks.forbidden_phrases)),
+        (REQUIRED_PHRASES, any(as_compared(one) not in said for one in checks.required_phrases)),
+        (FORBIDDEN_PHRASES, any(as_compared(one) in said for one in checks.forbidden_phrases)),
         (LANGUAGE, not _is_in_language(checks.language, text, locale)),
         (CITATIONS, checks.citations > 0 and _citations(text) < checks.citations),
     )
@@ -88,32 +94,64 @@ def _fits(schema: str, text: str) -> bool:
     """Tell whether the text is JSON that the schema allows."""
     try:
         found = json.loads(text, parse_constant=_refuse)
-        return bool(_validator(schema).is_valid(found))
-    except (ValueError, RecursionError, SchemaError, Unresolvable, re.error):
+        validator, longest_name = _validator(schema)
+        return _longest_name(found) <= longest_name and validator.is_valid(found)
+    except (*_BROKEN, SchemaError, Unresolvable, re.error):
         return False
 
 
 @lru_cache(maxsize=256)
-def _validator(schema: str) -> Validator:
-    """Return the schema ready for use; by its own draft, or else by the latest.
+def _validator(schema: str) -> tuple[Validator, float]:
+    """Return the schema ready for use, by its own draft, and how long names of keys may be.
 
     Raises:
         SchemaError: it is no JSON Schema.
     """
     document = json.loads(schema)
-    kind = validator_for(document)
+    kind = validator_for(document, default=Draft202012Validator)
     kind.check_schema(document)
-    return kind(document, registry=EMPTY_REGISTRY)  # without it, a reference fetches documents
+    document.pop("$schema", None)  # where it is met again, it brings back the patterns' own check
+    bounded: type[Validator] = extend(kind, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # the stubs name no types here
+    longest = min((longest_text(one) or 0 for one in _name_patterns(document)), default=math.inf)
+    # Without a registry of its own, a reference fetches documents.
+    return bounded(document, registry=EMPTY_REGISTRY), longest
+
+
+def _pattern(
+    validator: Validator, pattern: str, instance: object, _: object
+) -> Iterator[ValidationError]:
+    """Hold a text against a pattern; one that is too long for it to be quick does not fit."""
+    if isinstance(instance, str):
+        longest = longest_text(pattern) or 0
+
+        if len(instance) > longest or not re.search(pattern, instance):
+            yield ValidationError("the text does not fit the pattern")
+
+
+def _name_patterns(schema: JsonValue) -> Iterator[str]:
+    """Yield the patterns that names of keys are held against."""
+    for part in _mappings(schema):
+        named = part.get("patternProperties")
+        yield from named if isinstance(named, dict) else ()
+
+
+def _longest_name(answer: JsonValue) -> int:
+    return max((len(name) for part in _mappings(answer) for name in part), default=0)
+
+
+def _mappings(value: JsonValue) -> Iterator[dict[str, JsonValue]]:
+    """Yield every object inside a value."""
+    if isinstance(value, dict):
+        yield value
+
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _mappings(one)
 
 
 def _refuse(constant: str) -> object:
     """Refuse NaN and the infinities, which are not JSON."""
     raise ValueError
-
-
-def _plain(text: str) -> str:
-    """Return the text in one case, with single blanks."""
-    return _BLANKS.sub(" ", text).strip().casefold()
 
 
 def _is_in_language(language: str | None, text: str, locale: str | None) -> bool:

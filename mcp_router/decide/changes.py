@@ -42,9 +42,17 @@ def _change(event: PolicyEvent) -> str:
         case PolicyChange.PROMOTED:
             return f"{version} serves everybody from now on, in place of {before}."
         case PolicyChange.ROLLED_BACK:
-            return f"{version} was taken back; {before} serves everybody from now on."
+            return f"{version} was taken back; {_after(event)} serves everybody from now on."
         case _:
             assert_never(event.change)
+
+
+def _after(event: PolicyEvent) -> str:
+    """Return who serves after a roll-back; a record of an older version does not always say."""
+    if event.serving is None and event.before == event.policy:
+        return "what was stable before it"
+
+    return name(event.serving or event.before or "") or "nothing"
 
 
 def _guard(guard: Guard) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
-from mcp_router.domain.policy import Condition
+from mcp_router.domain.policy import Condition, locale_tag
 from mcp_router.domain.signals import Signals
 
 Test: TypeAlias = Callable[[Signals], bool]
@@ -162,16 +162,11 @@ def _at_most(most: float | None, read: Callable[[Signals], float | None]) -> Tes
 
 
 def _covered(wanted: tuple[str, ...]) -> Test | None:
-    """Return the test for a wanted locale or a region of it (RFC 4647, basic filtering)."""
+    """Return the test for a wanted locale or a region of it."""
     if not wanted:
         return None
 
-    tags = tuple(f"{_tag(locale)}-" for locale in wanted)
+    tags = tuple(map(locale_tag, wanted))
     return lambda signals: (
-        signals.locale is not None and f"{_tag(signals.locale)}-".startswith(tags)
+        signals.locale is not None and locale_tag(signals.locale).startswith(tags)
     )
-
-
-def _tag(locale: str) -> str:
-    """Return a language tag in one spelling; systems write `de_AT` as well as `de-AT`."""
-    return locale.casefold().replace("_", "-")

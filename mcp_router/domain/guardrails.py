@@ -10,7 +10,7 @@ class AnswerChecks:
 
     `json_schema` is a JSON Schema as canonical JSON text. `language` is a language tag, or
     `same` for the call's locale. `citations` is how many `[1]`-like references must be there.
-    Phrases are compared without regard to case.
+    Phrases are compared as `as_compared` writes them.
     """
 
     json_schema: str | None = None
@@ -19,6 +19,15 @@ class AnswerChecks:
     forbidden_phrases: tuple[str, ...] = ()
     language: str | None = None
     citations: int = 0
+
+
+def as_compared(text: str) -> str:
+    """Return a text or phrase in one case and with single blanks, as phrases are looked for.
+
+    >>> as_compared(" Thank\\n  You ")
+    'thank you'
+    """
+    return " ".join(text.split()).casefold()
 
 
 NO_CHECKS = AnswerChecks()

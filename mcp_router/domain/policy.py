@@ -98,6 +98,17 @@ NO_REQUIREMENTS = Requirements()
 """Every target will do."""
 
 
+def locale_tag(locale: str) -> str:
+    """Return a language tag so that one which begins with another is it or a region of it.
+
+    That is RFC 4647, basic filtering; systems write `de_AT` as well as `de-AT`.
+
+    >>> locale_tag("de_AT").startswith(locale_tag("DE"))
+    True
+    """
+    return f"{locale.casefold().replace('_', '-')}-"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """What must hold for a rule; an empty field asks nothing, a list asks for any of it."""

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from mcp_router.domain.signals import Signals
 
+NONE = "none"
+"""Stands for the rule, pool or target of a call that has none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
@@ -20,10 +23,12 @@ class Expected:
 class PolicyCase:
     """One case; what `given` does not say is read from `text`, where there is one.
 
-    With a text the intent is always the one that is found in it.
+    With a text the intent is always the one that is found in it. `zeros` names the signals that
+    are given as 0, which in `given` also stands for what is not said.
     """
 
     name: str
     given: Signals
     expected: Expected
     text: str | None = None
+    zeros: tuple[str, ...] = ()

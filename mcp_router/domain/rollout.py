@@ -80,6 +80,7 @@ class PolicyEvent:
     why: str
     digest: str | None = None  # of the document, where it was released
     before: str | None = None  # name@version that was stable
+    serving: str | None = None  # name@version that serves everybody after a roll-back
     percent: float | None = None
     by: Bucket | None = None
     guards: tuple[Guard, ...] = ()

@@ -106,7 +106,7 @@ class Unit:
 
 
 class Judge:
-    """Decides; keeps each policy's intents indexed, and nothing else."""
+    """Decides; keeps what it has made ready of each policy, and nothing else."""
 
     def __init__(
         self,
@@ -134,6 +134,7 @@ class Judge:
         self._draw = draw
         self._indexed: dict[str, IntentIndex] = {}
         self._released: set[str] = set()
+        self._advising: dict[tuple[str, str], Policy] = {}
 
     async def serve(self, reference: str | None, unit: Unit) -> Served:
         """Return the version that serves the unit.
@@ -194,25 +195,24 @@ class Judge:
 
     def advisors(self, judged: Judged) -> Decision:
         """Return who may be asked for advice on a call: the rule's advisors, by their pool."""
-        rule, plan = judged.rule, judged.rule.advisor if judged.rule else None
-        assert rule is not None, "only a rule has advisors"
-        assert plan is not None, "only a rule with a plan is asked for them"
-        limits = replace(
-            rule.limits,
-            budget_microusd=plan.max_microusd,
-            max_output_tokens=plan.max_output_tokens,
-        )
-        asking = replace(rule, pool=plan.pool, fallback=(), limits=limits)
+        assert judged.rule is not None, "only a rule has advisors"
+        place = (judged.policy.digest, judged.rule.id)
+
+        if place not in self._advising:  # kept, for a policy is planned once for each object
+            self._advising[place] = _advising(judged.policy, judged.rule)
+
         decision = judged.decision
         known = {one.name: one for one in decision.facts}
-        return decide(
-            replace(judged.policy, rules=(asking,)), decision.signals, known, decision.spend
-        )
+        return decide(self._advising[place], decision.signals, known, decision.spend)
 
-    def desk(self, call: Call) -> Decision:
-        """Return where a call to a desk goes; its version is the stable one, or its tenant's."""
+    async def desk(self, call: Call) -> Decision:
+        """Return where a call to a desk goes; its version is the stable one, or its tenant's.
+
+        Raises:
+            PolicyRejected, PolicyEdited: as `serve` does.
+        """
         signals = collect_for_desk(tool=call.tool, tenant=call.caller.tenant)
-        served = self._serve(None, Unit(tenant=call.caller.tenant))
+        served = await self.serve(None, Unit(tenant=call.caller.tenant))
         return decide(served.policy, signals, self._targets.desk_facts(), UNSPENT, arm=served.arm)
 
     def _serve(self, reference: str | None, unit: Unit) -> Served:
@@ -248,6 +248,19 @@ class Judge:
             _logger.warning("the use of %s is not noted yet: %s", policy.label, error.message)
         else:
             self._released.add(policy.digest)
+
+
+def _advising(policy: Policy, rule: Rule) -> Policy:
+    """Return the policy by which the advisors of a rule are chosen."""
+    plan = rule.advisor
+    assert plan is not None, "only a rule with a plan is asked for them"
+    limits = replace(
+        rule.limits,
+        budget_microusd=plan.max_microusd,
+        max_output_tokens=plan.max_output_tokens,
+    )
+    asking = replace(rule, pool=plan.pool, fallback=(), limits=limits)
+    return replace(policy, rules=(asking,))
 
 
 def _arm(rollout: Rollout | None, unit: Unit) -> Arm | None:

@@ -15,6 +15,7 @@ from mcp_router.review import Review, suggest
 LOCAL_TENANT = "local"
 MAX_CASES = 2_000
 
+_NUMBERS = ("complexity", "prompt_tokens", "turns")  # what a text shows as well
 _TOOLS = frozenset({COMPLETION_TOOL}) | READING_TOOLS | WRITING_TOOLS
 
 
@@ -102,6 +103,7 @@ def built_case(form: CaseForm) -> PolicyCase:
             refused=form.expect.refused,
         ),
         text=form.text,
+        zeros=tuple(name for name in _NUMBERS if getattr(form.given, name, None) == 0),
     )
 
 

@@ -8,6 +8,7 @@ import re
 
 from mcp_router.domain.learning import LearningMode
 from mcp_router.domain.policy import PoolStrategy
+from mcp_router.domain.policy_case import NONE
 from mcp_router.marked_yaml import YamlPath, show_path
 from mcp_router.policy.cases import CasePart, check_cases
 from mcp_router.policy.catalog import Catalog
@@ -167,6 +168,9 @@ def _check_case(case: CasePart, draft: Draft, review: Review) -> None:
         (("expect", "pool"), expect.pool, review.names(("pools",)), "a pool"),
         (("expect", "target"), expect.target, targets if whole else None, "a target"),
     ):
+        if place[0] == "expect" and name == NONE:
+            continue
+
         if name is not None and known is not None and name not in known:
             review.add((*case.path, *place), f"{what} of this policy{suggest(name, known)}")
 

@@ -1,6 +1,6 @@
 """Whether what a rule asks of an answer can be had: checks, confidence, advice and the cache."""
 
-from mcp_router.domain.guardrails import ConfidenceSource
+from mcp_router.domain.guardrails import ConfidenceSource, as_compared
 from mcp_router.marked_yaml import YamlPath
 from mcp_router.policy.build_rules import schema_text
 from mcp_router.policy.check_rules import check_pool_name
@@ -23,16 +23,16 @@ def check_answers(rule: Part[RuleForm], draft: Draft, review: Review) -> None:
 
 def _check_phrases(checks: ChecksForm, path: YamlPath, review: Review) -> None:
     """Check that an answer with every required phrase can pass."""
-    forbidden = [phrase.casefold() for phrase in checks.forbidden_phrases]
+    forbidden = [as_compared(phrase) for phrase in checks.forbidden_phrases]
     most = checks.max_characters
 
     for index, phrase in enumerate(checks.required_phrases):
         place = (*path, "required_phrases", index)
 
-        if any(other in phrase.casefold() for other in forbidden):
+        if any(other in as_compared(phrase) for other in forbidden):
             review.add(place, "a phrase without a forbidden one, or no answer passes")
 
-        if most is not None and len(phrase) > most:
+        if most is not None and len(" ".join(phrase.split())) > most:
             review.add(place, f"a phrase of at most max_characters ({most}), or no answer passes")
 
 

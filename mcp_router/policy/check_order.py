@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from mcp_router.domain.policy import locale_tag
 from mcp_router.policy.draft import Part
 from mcp_router.policy.draft_rules import RuleForm, WhenForm
 from mcp_router.review import Review
@@ -70,22 +71,21 @@ def _as_wide(wide: WhenForm, narrow: WhenForm) -> bool:
 
 
 def _lists(wide: WhenForm, narrow: WhenForm) -> bool:
-    """Compare what is one of several words."""
-    exact = (
-        (wide.tenant, narrow.tenant),
+    """Compare what is one of several words, in the way in which calls are matched."""
+    in_any_case = (
+        (wide.customer_tier, narrow.customer_tier),
+        (wide.channel, narrow.channel),
+        (wide.ticket_status, narrow.ticket_status),
+        (wide.ticket_priority, narrow.ticket_priority),
         (wide.safety_flag, narrow.safety_flag),
         (wide.sensitive_topic, narrow.sensitive_topic),
         (wide.pii_kind, narrow.pii_kind),
-        (wide.ticket_status, narrow.ticket_status),
-        (wide.ticket_priority, narrow.ticket_priority),
     )
-    in_any_case = (
-        (wide.customer_tier, narrow.customer_tier),
-        (wide.locale, narrow.locale),
-        (wide.channel, narrow.channel),
-    )
-    return all(a is None or (b is not None and set(b) <= set(a)) for a, b in exact) and all(
-        a is None or (b is not None and _folded(b) <= _folded(a)) for a, b in in_any_case
+    tenants, others = wide.tenant, narrow.tenant
+    return (
+        (tenants is None or (others is not None and set(others) <= set(tenants)))
+        and (wide.locale is None or _covered(wide.locale, narrow.locale))
+        and all(a is None or (b is not None and _folded(b) <= _folded(a)) for a, b in in_any_case)
     )
 
 
@@ -93,28 +93,42 @@ def _folded(words: Iterable[str]) -> set[str]:
     return {word.casefold() for word in words}
 
 
+def _covered(wide: Iterable[str], narrow: Iterable[str] | None) -> bool:
+    """Return whether each of the narrow locales is one of the wide ones, or a region of one."""
+    tags = tuple(map(locale_tag, wide))
+    return narrow is not None and all(locale_tag(one).startswith(tags) for one in narrow)
+
+
 def _lowest(wide: WhenForm, narrow: WhenForm) -> bool:
-    """Compare what must be at least so much."""
-    pairs = (
+    """Compare what must be at least so much; what is always known is at least 0."""
+    always_known = (
         (wide.confidence_at_least, narrow.confidence_at_least),
         (wide.prompt_tokens_at_least, narrow.prompt_tokens_at_least),
         (wide.turns_at_least, narrow.turns_at_least),
-        (wide.retrieval_confidence_at_least, narrow.retrieval_confidence_at_least),
         (wide.complexity_at_least, narrow.complexity_at_least),
-        (wide.cache_similarity_at_least, narrow.cache_similarity_at_least),
-        (wide.deadline_s_at_least, narrow.deadline_s_at_least),
         (wide.ticket_spend_usd_at_least, narrow.ticket_spend_usd_at_least),
     )
-    return all(a is None or (b is not None and b >= a) for a, b in pairs)
+    pairs = (
+        (wide.retrieval_confidence_at_least, narrow.retrieval_confidence_at_least),
+        (wide.cache_similarity_at_least, narrow.cache_similarity_at_least),
+        (wide.deadline_s_at_least, narrow.deadline_s_at_least),
+    )
+    return all((a or 0) <= (b or 0) for a, b in always_known) and all(
+        a is None or (b is not None and b >= a) for a, b in pairs
+    )
 
 
 def _highest(wide: WhenForm, narrow: WhenForm) -> bool:
-    """Compare what must be at most so much."""
+    """Compare what must be at most so much; complexity is at most 1."""
     pairs = (
         (wide.prompt_tokens_at_most, narrow.prompt_tokens_at_most),
         (wide.turns_at_most, narrow.turns_at_most),
         (wide.retrieval_confidence_at_most, narrow.retrieval_confidence_at_most),
-        (wide.complexity_at_most, narrow.complexity_at_most),
         (wide.deadline_s_at_most, narrow.deadline_s_at_most),
+        (wide.complexity_at_most, _or_one(narrow.complexity_at_most)),
     )
     return all(a is None or (b is not None and b <= a) for a, b in pairs)
+
+
+def _or_one(share: float | None) -> float:
+    return 1.0 if share is None else share

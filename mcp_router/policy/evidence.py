@@ -129,9 +129,11 @@ def _ratios(allowed: float) -> tuple[tuple[float, float], ...]:
     """Return, for each higher share, what a bad and a good call add to its likelihood ratio.
 
     The shares lie between `allowed` and nearly 1, at equal distances of their logarithms: as
-    many for a share that is a little too high as for one that is far too high.
+    many for a share that is a little too high as for one that is far too high. Every one is
+    higher, also where nearly all calls may be bad: a lower one would count good calls as evidence.
     """
-    step = (math.log(_WORST) - math.log(allowed)) / _ALTERNATIVES
+    worst = max(_WORST, (1 + allowed) / 2)
+    step = (math.log(worst) - math.log(allowed)) / _ALTERNATIVES
     shares = [allowed * math.exp(step * place) for place in range(1, _ALTERNATIVES + 1)]
     return tuple((math.log(one / allowed), math.log((1 - one) / (1 - allowed))) for one in shares)
 

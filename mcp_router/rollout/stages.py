@@ -5,7 +5,9 @@ compare-and-swap on the stage's revision and learn of it from the store.
 """
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from mcp_router.clock import Clock
 from mcp_router.domain.ids import Entropy, make_id
@@ -25,6 +27,14 @@ from mcp_router.domain.rollout import (
 from mcp_router.errors import InvalidArguments, PolicyEdited, RolloutRefused
 from mcp_router.policy.evidence import Breach, breach
 from mcp_router.policy.rollout import salt_of, tell_guard
+from mcp_router.rollout.moves import (
+    check_first_step_back,
+    promoted,
+    rolled_back,
+    stable,
+    stable_beside,
+    taken_back,
+)
 from mcp_router.rollout.store import StageStore
 from mcp_router.rollout.tallies import counted, counts, summed
 
@@ -37,6 +47,11 @@ GUARD = "guard"
 """Who rolls back where no person does."""
 
 RECENT_EVENTS = 10
+
+_SEARCHED_EVENTS = 100  # first uses of other versions may lie above the newest change
+
+Load: TypeAlias = Callable[[str], Policy]
+"""Return the policy of `name@version`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +175,11 @@ class Stages:
 
         candidate = wish.candidate
         old = await self._latest(candidate.name)
-        stable = old.stable if old else wish.serving
-        _check_rollout(old, stable, candidate)
+        serving = stable_beside(old, wish.serving, candidate.version)
         await self.released(candidate, who=who)
         new = PolicyStage(
             name=candidate.name,
-            stable=stable or 0,
+            stable=serving,
             previous=old.previous if old else None,
             rollout=self._rollout(wish, old.rollout if old else None),
             revision=(old.revision if old else 0) + 1,
@@ -176,64 +190,63 @@ class Stages:
             who=who,
             why=why,
             digest=candidate.digest,
-            before=f"{candidate.name}@{stable}",
+            before=stable(new),
             percent=wish.percent,
             by=wish.by,
             guards=wish.guards,
         )
         return await self._change(old, new, event)
 
-    async def promote(self, name: str, *, who: str, why: str) -> PolicyStage:
-        """Let the candidate serve everybody.
+    async def promote(
+        self, name: str, *, version: int | None = None, load: Load, who: str, why: str
+    ) -> PolicyStage:
+        """Let the candidate serve everybody, whichever it is or only if it is that version.
 
         Raises:
-            RolloutRefused: nothing is being rolled out, or somebody else was faster.
+            RolloutRefused: nothing is being rolled out, or another version is, or somebody else
+                was faster.
+            UnknownPolicy, PolicyRejected, PolicyEdited: its document cannot be used.
             StorageUnavailable: nothing changed.
         """
         old = await self._latest(name)
 
-        if old is None or old.rollout is None:
-            raise RolloutRefused("No version of this policy is being rolled out.")
-
-        new = PolicyStage(
-            name=name,
-            stable=old.rollout.version,
-            previous=old.stable,
-            revision=old.revision + 1,
-        )
+        new = promoted(old, version)
+        await self.released(load(stable(new)), who=who)
         event = PolicyEvent(
             change=PolicyChange.PROMOTED,
-            policy=f"{name}@{new.stable}",
+            policy=stable(new),
             who=who,
             why=why,
-            before=f"{name}@{old.stable}",
+            before=f"{name}@{new.previous}",
         )
         return await self._change(old, new, event)
 
-    async def roll_back(self, name: str, *, who: str, why: str) -> PolicyStage:
+    async def roll_back(
+        self, name: str, *, version: int | None = None, load: Load, who: str, why: str
+    ) -> PolicyStage:
         """End the rollout; without one, let the version serve that was stable before.
 
+        With a version it is that one which is taken out, or none: so two people, or a person and
+        a guard, never go two steps back. Without one, the stable version is not taken out where
+        the last change was a roll-back.
+
         Raises:
-            RolloutRefused: there is neither, or somebody else was faster.
+            RolloutRefused: the version is neither the candidate nor the stable one, nothing else
+                can serve, the last change was a roll-back, or somebody else was faster.
+            UnknownPolicy, PolicyRejected, PolicyEdited: the document that would serve everybody
+                cannot be used.
             StorageUnavailable: nothing changed.
         """
         old = await self._latest(name)
 
-        if old is not None and old.rollout is not None:
-            return await self._end(old, old.rollout, who=who, why=why, evidence=None)
+        new = rolled_back(old, version)
+        assert old is not None, "what was never rolled out is not rolled back"
 
-        if old is None or old.previous is None:
-            raise RolloutRefused("There is no rollout to end and no stable version before.")
+        if version is None and old.rollout is None:
+            check_first_step_back(old, await self._store.events(name, _SEARCHED_EVENTS))
 
-        new = PolicyStage(name=name, stable=old.previous, revision=old.revision + 1)
-        event = PolicyEvent(
-            change=PolicyChange.ROLLED_BACK,
-            policy=f"{name}@{old.stable}",
-            who=who,
-            why=why,
-            before=f"{name}@{old.stable}",
-        )
-        return await self._change(old, new, event)
+        await self.released(load(stable(new)), who=who)
+        return await self._change(old, new, taken_back(old, new, who=who, why=why))
 
     async def standing(self, name: str) -> Standing:
         """Return how the policy stands, counts of all processes included.
@@ -282,29 +295,15 @@ class Stages:
         if broken is None:
             return
 
+        new, why = rolled_back(stage, rollout.version), _why(broken.guard)
+        event = taken_back(stage, new, who=GUARD, why=why, evidence=broken.told)
+
         try:
-            await self._end(stage, rollout, who=GUARD, why=_why(broken.guard), evidence=broken.told)
+            await self._change(stage, new, event)
         except RolloutRefused:
             return  # another process was faster, or a person
 
         _tell_roll_back(stage.name, rollout.version, broken)
-
-    async def _end(
-        self, old: PolicyStage, rollout: Rollout, *, who: str, why: str, evidence: str | None
-    ) -> PolicyStage:
-        """Take the candidate out; what was stable serves everybody again."""
-        event = PolicyEvent(
-            change=PolicyChange.ROLLED_BACK,
-            policy=f"{old.name}@{rollout.version}",
-            who=who,
-            why=why,
-            before=f"{old.name}@{old.stable}",
-            percent=rollout.percent,
-            by=rollout.by,
-            guards=rollout.guards,
-            evidence=evidence,
-        )
-        return await self._change(old, replace(old, rollout=None, revision=old.revision + 1), event)
 
     async def _change(
         self, old: PolicyStage | None, new: PolicyStage, event: PolicyEvent
@@ -348,18 +347,6 @@ class Stages:
             latency_ms=0,
             event=event,
         )
-
-
-def _check_rollout(old: PolicyStage | None, stable: int | None, candidate: Policy) -> None:
-    """Refuse a rollout that does not fit how the policy stands."""
-    if stable is None:
-        raise RolloutRefused("The policy has no other version that could serve the rest.")
-
-    if candidate.version == stable:
-        raise RolloutRefused("That version is stable: it serves everybody already.")
-
-    if old is not None and old.rollout is not None and old.rollout.version != candidate.version:
-        raise RolloutRefused("Another version is being rolled out; promote it or roll it back.")
 
 
 def _why(guard: Guard) -> str:

@@ -188,6 +188,7 @@ def test_a_bare_word_may_be_a_folder_here(tmp_path: Path, monkeypatch: pytest.Mo
         ("support@9", 2, "unknown_policy: support has no such version; it has: 1, 2."),
         ("{folder}/no.yaml", 1, "file_unusable: {folder}/no.yaml cannot be read: No such file"),
         ("{folder}", 1, "file_unusable: {folder} holds no policy."),
+        ("x" * 300, 1, f"file_unusable: {'x' * 300} cannot be read: File name too long."),
     ],
 )
 def test_what_is_not_there_is_told_with_the_way_on(
@@ -198,6 +199,21 @@ def test_what_is_not_there_is_told_with_the_way_on(
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr.startswith(message.replace("{folder}", str(tmp_path)))
     assert len(result.stderr.splitlines()) == 2
+
+
+def test_what_is_not_there_hides_no_problem_of_another_document(tmp_path: Path) -> None:
+    file = release(tmp_path, BROKEN)
+
+    result = run("policy", "check", "nope", file, f"{tmp_path}/no.yaml")
+
+    assert result.exit_code == 2
+    assert result.stdout.splitlines() == [
+        *mistakes(str(file)),
+        f"{file}: rejected, 2 problems",
+    ]
+    first, second, _ = result.stderr.splitlines()
+    assert first.startswith("unknown_policy: There is no policy of that name")
+    assert second == f"{tmp_path}/no.yaml cannot be read: No such file or directory."
 
 
 @pytest.mark.parametrize("command", ["check", "show"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mcp_router.storage.store import open_archive
-from tests.cli.running import run, told
+from tests.cli.running import PATIENCE_S, run, spawned, told
 from tests.cli.test_policy import release
 from tests.policy.documents import VALID
 
@@ -51,7 +51,7 @@ def test_a_whole_life(config: Path) -> None:
 
     events = [one.record for one in stored]
     assert [(one.seq, one.record.principal) for one in stored] == [
-        (number, "maya") for number in range(1, 6)
+        (number, "maya") for number in range(1, 7)
     ]
     kept = [one.event for one in events if one.event]
     assert [(one.change.value, one.policy, one.before, one.why) for one in kept] == [
@@ -59,8 +59,10 @@ def test_a_whole_life(config: Path) -> None:
         ("rolled_out", "shop@3", "shop@2", ""),
         ("rolled_out", "shop@3", "shop@2", ""),
         ("promoted", "shop@3", "shop@2", "it held"),
+        ("released", "shop@2", None, "used for the first time"),
         ("rolled_back", "shop@3", "shop@3", "too short"),
     ]
+    assert kept[-1].serving == "shop@2"
     assert {(one.transport, one.tool, one.tenant) for one in events} == {("cli", "policy", "local")}
 
 
@@ -119,7 +121,9 @@ def test_who_is_the_user_of_the_machine(config: Path, monkeypatch: pytest.Monkey
         (("rollout", "shop", "--percent", "5"), "unknown_policy", 2),
         (("rollout", "shop@9", "--percent", "5"), "unknown_policy", 2),
         (("promote", "shop"), "rollout_refused", 2),
-        (("promote", "shop@3"), "unknown_policy", 2),
+        (("promote", "shop@3"), "rollout_refused", 2),
+        (("promote", "shop@x"), "unknown_policy", 2),
+        (("rollback", "shop@3"), "rollout_refused", 2),
         (("rollback", "shop"), "rollout_refused", 2),
         (("status", "bank"), "unknown_policy", 2),
     ],
@@ -152,6 +156,82 @@ def test_a_candidate_that_was_edited_after_its_first_use_is_not_rolled_out(confi
 
     assert result.stderr.startswith("policy_edited: ")
     assert result.exit_code == 2
+
+
+def stood(config: Path) -> None:
+    """Promote version 3, and give version 4 a share."""
+    life(config, "rollout", "shop@3", "--percent", "5")
+    life(config, "promote", "shop@3")
+    release(config.parent / "policies", VALID.replace("version: 2", "version: 4"), version=4)
+    life(config, "rollout", "shop@4", "--percent", "10")
+
+
+def test_a_roll_back_that_is_asked_for_twice_happens_once(config: Path) -> None:
+    stood(config)
+    assert life(config, "rollback", "shop") == "shop@3 serves everybody\n"
+
+    second = run("policy", "rollback", "shop", "--config", config)
+
+    assert second.exit_code == 2
+    assert second.stderr.startswith("rollout_refused: ")
+    assert "`mcp-router policy rollback shop@3`" in second.stderr
+    assert life(config, "status").startswith("shop@3 serves everybody\n")
+    assert life(config, "rollback", "shop@3") == "shop@2 serves everybody\n"
+
+
+def test_two_roll_backs_at_the_same_moment_take_out_one_version(config: Path) -> None:
+    stood(config)
+    by = ("policy", "rollback", "shop", "--who", "maya", "--config", config)
+
+    with spawned(*by, folder=config.parent) as one, spawned(*by, folder=config.parent) as other:
+        codes = [child.wait(PATIENCE_S) for child in (one, other)]
+
+    assert sorted(codes) == [0, 2]
+    assert life(config, "status").startswith("shop@3 serves everybody\n")
+
+
+def test_a_named_version_is_the_one_that_is_promoted_or_taken_out(config: Path) -> None:
+    stood(config)
+
+    for command, version in (("promote", 3), ("promote", 5), ("rollback", 3), ("rollback", 5)):
+        result = run("policy", command, f"shop@{version}", "--config", config)
+        assert result.stderr.startswith("rollout_refused: ")
+
+    assert life(config, "rollback", "shop@4") == "shop@3 serves everybody\n"
+
+
+def test_who_serves_after_a_roll_back_is_told_to_programs(config: Path) -> None:
+    stood(config)
+    life(config, "promote", "shop@4")
+    life(config, "rollback", "shop@4")
+
+    found = told(run("policy", "status", "--json", "--config", config))
+    assert isinstance(found["events"], list)
+    newest = found["events"][0]
+    assert (newest["policy"], newest["before"], newest["serving"]) == ("shop@4", "shop@4", "shop@3")
+
+
+def test_an_edited_candidate_is_not_promoted(config: Path) -> None:
+    stood(config)
+    edited = VALID.replace("version: 2", "version: 4").replace("small shop", "big shop")
+    release(config.parent / "policies", edited, version=4)
+
+    result = run("policy", "promote", "shop", "--config", config)
+
+    assert (result.exit_code, result.stderr.partition(":")[0]) == (2, "policy_edited")
+    assert life(config, "status").startswith("shop@4 serves 10 %")
+
+
+def test_nobody_goes_back_to_a_document_that_was_edited(config: Path) -> None:
+    stood(config)
+    life(config, "promote", "shop@4")
+    edited = VALID.replace("version: 2", "version: 3").replace("small shop", "big shop")
+    release(config.parent / "policies", edited, version=3)
+
+    result = run("policy", "rollback", "shop", "--config", config)
+
+    assert (result.exit_code, result.stderr.partition(":")[0]) == (2, "policy_edited")
+    assert life(config, "status").startswith("shop@4 serves everybody")
 
 
 def test_nobody_goes_back_to_a_document_that_is_gone(config: Path) -> None:

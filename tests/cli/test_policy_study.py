@@ -111,6 +111,7 @@ def test_a_document_that_is_not_released_is_tried_on_its_own_cases(
         (["shop@9"], 2, "unknown_policy: shop has no such version; it has: 2, 3."),
         (["no.yaml"], 1, "file_unusable: no.yaml cannot be read: No such file or directory."),
         (["--cases", "none"], 1, "file_unusable: none cannot be read: No such file or directory."),
+        (["--cases", "x" * 300], 1, f"file_unusable: {'x' * 300} cannot be read: File name too"),
         (["--cases", "empty"], 1, "file_unusable: empty holds no cases."),
         (["--cases", "policies"], 1, "file_unusable: policies/shop/2.yaml:1:1: "),
         (["router.yaml"], 2, "policy_rejected: router.yaml:1:1: "),
@@ -227,10 +228,14 @@ def test_what_cannot_be_replayed_is_told_with_the_way_on(
     assert result.stderr.startswith(message)
 
 
-def test_a_report_that_cannot_be_written_is_told(shop: Path) -> None:
-    (shop / "empty.jsonl").write_text("", encoding="utf-8")
-
-    result = run("policy", "replay", "--from", "empty.jsonl", "--report", "no/report.json")
+def test_a_report_that_cannot_be_written_is_told_before_the_log_is_read(shop: Path) -> None:
+    result = run("policy", "replay", "--from", "no.jsonl", "--report", "no/report.json")
 
     assert result.exit_code == 1
     assert result.stderr.startswith("file_unusable: The output file cannot be written: ")
+
+
+def test_a_replay_that_fails_leaves_no_report_behind(shop: Path) -> None:
+    run("policy", "replay", "--from", "no.jsonl", "--report", "report.json")
+
+    assert not (shop / "report.json").exists()

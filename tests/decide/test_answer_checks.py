@@ -83,11 +83,56 @@ def test_anything_else_fails_the_schema(text: str) -> None:
         '{"$ref":"file:///etc/passwd"}',
         '{"$ref":"#/nowhere"}',
         '{"type":"nonsense"}',
+        '{"title":"x","$ref":"#/title"}',
+        '{"maxLength":3,"$ref":"#/maxLength"}',
+        '{"$ref":"#nosuch"}',
+        '{"$ref":"#"}',
+        '{"$schema":[1]}',
+        '{"properties":{"reply":{"pattern":"("}}}',
         "not json",
     ],
 )
 def test_a_schema_that_cannot_be_used_passes_nothing_and_fetches_nothing(schema: str) -> None:
     assert failed('{"reply":"Yes."}', AnswerChecks(json_schema=schema)) == ("json_schema",)
+
+
+def test_a_number_that_no_float_can_divide_does_not_fit() -> None:
+    checks = AnswerChecks(json_schema='{"multipleOf":1.0e-308}')
+
+    assert failed("1e308", checks) == ("json_schema",)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        '{"pattern":"^(a+)+$"}',
+        '{"pattern":"^.*a.*b.*c.*$"}',
+        '{"$schema":"https://json-schema.org/draft/2020-12/schema",'
+        '"items":{"$ref":"#"},"pattern":"^(a+)+$"}',
+    ],
+)
+def test_a_pattern_that_could_run_for_ever_lets_no_long_text_pass(schema: str) -> None:
+    text = f'"{"a" * 5_000}!"'
+
+    for answer in (text, f"[{text}]") if "items" in schema else (text,):
+        assert failed(answer, AnswerChecks(json_schema=schema)) == ("json_schema",)
+
+
+def test_a_pattern_is_held_against_a_text_that_it_can_see_whole() -> None:
+    checks = AnswerChecks(json_schema='{"pattern":"^[A-Z]{2}-[0-9]+$"}')
+
+    assert failed('"AB-1234"', checks) == ()
+    assert failed('"ab-1234"', checks) == ("json_schema",)
+    assert failed(f'"AB-{"1" * 100_000}"', checks) == ()
+
+
+def test_names_of_keys_are_as_short_as_their_patterns_want() -> None:
+    checks = AnswerChecks(
+        json_schema='{"additionalProperties":false,"patternProperties":{"^a+b+$":{}}}'
+    )
+
+    assert failed('{"aab":1}', checks) == ()
+    assert failed(f'{{"{"a" * 3_000}b":1}}', checks) == ("json_schema",)
 
 
 def test_a_schema_is_read_by_its_own_draft() -> None:

@@ -67,6 +67,33 @@ def test_a_rollout_is_told_with_its_guards() -> None:
                 "What the guard has seen: 180 of 200 calls were answered.",
             ),
         ),
+        (
+            PolicyEvent(
+                change=PolicyChange.ROLLED_BACK,
+                policy="support@4",
+                who="ada",
+                why="Too short",
+                before="support@4",
+                serving="support@3",
+            ),
+            (
+                "support@4 was taken back; support@3 serves everybody from now on.",
+                "By ada: Too short.",
+            ),
+        ),
+        (  # a record of an older version does not say who serves
+            PolicyEvent(
+                change=PolicyChange.ROLLED_BACK,
+                policy="support@4",
+                who="ada",
+                why="Too short",
+                before="support@4",
+            ),
+            (
+                "support@4 was taken back; what was stable before it serves everybody from now on.",
+                "By ada: Too short.",
+            ),
+        ),
     ],
 )
 def test_every_change_is_told(event: PolicyEvent, told: tuple[str, ...]) -> None:

@@ -159,3 +159,11 @@ def test_mistakes_have_places(case: str, expected: str) -> None:
 def test_a_file_without_cases_says_so(text: str, expected: str) -> None:
     assert expected in told(text)
     assert read_cases(text.encode(), file="c.yaml").cases == ()
+
+
+def test_what_is_given_as_0_is_kept_apart_from_what_is_not_said() -> None:
+    case = "  - {name: a, given: {turns: 0, complexity: 0.0}, expect: {rule: rest}}\n"
+
+    [read] = read_cases(f"cases:\n{case}".encode(), file="c.yaml").cases
+
+    assert read.zeros == ("complexity", "turns")

@@ -26,6 +26,18 @@ def returns_with(more: str) -> list[str]:
         "checks: {json_schema: {type: object}, max_characters: 90, required_phrases: [ok], "
         "forbidden_phrases: [no way], language: same, citations: 2}",
         "checks: {json_schema: {$ref: '#/$defs/a', $defs: {a: {type: string}}}}",
+        "checks: {json_schema: {const: {$ref: 'http://example.com'}}}",
+        "checks: {json_schema: {properties: {$ref: {type: string}}}}",
+        "checks: {json_schema: {$ref: '#/$defs/a%25b', $defs: {'a%b': {type: string}}}}",
+        "checks: {json_schema: {$ref: '#here', $defs: {a: {$anchor: here}}}}",
+        "checks: {json_schema: {$ref: '#/$defs/a', $defs: {a: "
+        "{$id: 'http://a.test/', $ref: '#/$defs/b', $defs: {b: {type: string}}}}}}",
+        "checks: {json_schema: {$id: 'http://a.test/x', $ref: y, $defs: {a: {$id: y}}}}",
+        "checks: {json_schema: {properties: {next: {$ref: '#'}}}}",
+        "checks: {json_schema: {$ref: '#/$defs/a', $defs: {a: true}}}",
+        "checks: {json_schema: {$schema: 'http://json-schema.org/draft-07/schema#', items: [{}]}}",
+        "checks: {json_schema: {pattern: '^[A-Z]{2}-[0-9]+$', patternProperties: {'^a+$': {}}}}",
+        "checks: {required_phrases: ['thank  you'], max_characters: 9}",
         "checks: {language: pt-BR}",
         "confidence: {from: [log_probabilities, self_rating, retrieval], floor: 0.2}",
         "confidence: {from: [self_rating]}\n"
@@ -79,6 +91,74 @@ def test_what_a_rule_may_ask(more: str) -> None:
             "checks: {json_schema: {$ref: '#/$defs/a'}}",
             "34:34: rules[0].checks.json_schema.…: "
             "expected a reference to a part that this schema has",
+        ),
+        (
+            "checks: {json_schema: {$ref: '#nosuch'}}",
+            "34:34: rules[0].checks.json_schema.…: "
+            "expected a reference to a part that this schema has",
+        ),
+        (
+            "checks: {json_schema: {allOf: [{}], $ref: '#/allOf/" + 5000 * "9" + "'}}",
+            "34:47: rules[0].checks.json_schema.…: "
+            "expected a reference to a part that this schema has",
+        ),
+        (
+            "checks: {json_schema: {$dynamicRef: '#x'}}",
+            "34:41: rules[0].checks.json_schema.…: "
+            "expected a reference to a part that this schema has",
+        ),
+        *(
+            (
+                f"checks: {{json_schema: {{{key}: {value}, $ref: '#/{key}'}}}}",
+                f"34:{42 + len(key + value) - 4}: rules[0].checks.json_schema.…: "
+                "expected a reference to a schema, which is keys and values, true or false",
+            )
+            for key, value in (("title", "text"), ("maxLength", "3"))
+        ),
+        (
+            "checks: {json_schema: {$ref: '#'}}",
+            "34:27: rules[0].checks.json_schema: expected references that end",
+        ),
+        (
+            "checks: {json_schema: {$ref: '#/$defs/a', "
+            "$defs: {a: {allOf: [{$ref: '#/$defs/b'}]}, b: {$ref: '#/$defs/a'}}}}",
+            "34:58: rules[0].checks.json_schema.….a: expected references that end",
+        ),
+        *(
+            (
+                f"checks: {{json_schema: {{$schema: {odd}}}}}",
+                "34:37: rules[0].checks.json_schema.…: "
+                "expected a draft of JSON Schema, such as the one of 2020-12",
+            )
+            for odd in ("[1]", "5", '"http://[bad"', "http://example.com")
+        ),
+        (
+            "checks: {json_schema: {items: {$schema: 'http://json-schema.org/draft-07/schema'}}}",
+            "34:45: rules[0].checks.json_schema.items.…: "
+            "expected `$schema` at the outermost level only",
+        ),
+        (
+            "checks: {json_schema: {$id: 'http://a.test', items: {$id: 'http://[bad'}}}",
+            "34:57: rules[0].checks.json_schema.items: expected an `$id` that is a URI",
+        ),
+        (
+            "checks: {json_schema: {pattern: 'a{99999999999}'}}",
+            "34:27: rules[0].checks.json_schema: expected a valid JSON Schema",
+        ),
+        (
+            "checks: {json_schema: {items: {pattern: '^(a+)+$'}}}",
+            "34:45: rules[0].checks.json_schema.items.pattern: "
+            "expected a pattern with few repeats, and no repeat or choice inside a repeat",
+        ),
+        (
+            "checks: {json_schema: {patternProperties: {'(a|b)*': {}}}}",
+            "34:58: rules[0].checks.json_schema.patternProperties.…: "
+            "expected a pattern with few repeats, and no repeat or choice inside a repeat",
+        ),
+        (
+            "checks: {required_phrases: ['thank  you'], forbidden_phrases: ['thank you']}",
+            "34:33: rules[0].checks.required_phrases[0]: "
+            "expected a phrase without a forbidden one, or no answer passes",
         ),
         (
             'checks: {json_schema: {properties: {é: {}, "e\\u0301": {}}}}',
@@ -199,6 +279,17 @@ def test_weights_and_qualities(old: str, new: str, expected: str) -> None:
     assert problems(changed(old, new)) == [expected]
 
 
+@pytest.mark.parametrize(("mode", "told"), [("on", True), ("observe", True), ("off", False)])
+def test_learning_needs_somebody_to_choose_among(mode: str, told: bool) -> None:
+    text = changed("targets: [nano, {", "targets: [{target: nano, quality: 0}, {")
+    learning = f"learning: {{mode: {mode}, quality_at_least: 0.8}}\n"
+
+    assert problems(text + learning) == told * [
+        "37:11: rules[1].pool: expected a pool with a target that reaches "
+        "learning.quality_at_least (0.8); its best has 0.7"
+    ]
+
+
 def test_a_pool_that_weighs_no_quality_needs_none() -> None:
     new = "strategy: balanced\n    weights: {cost: 1, latency: 2, success: 3}\n"
 
@@ -213,6 +304,10 @@ def test_a_pool_that_weighs_no_quality_needs_none() -> None:
             "{name: a, given: {intent: return}, expect: {rule: returns}}",
             "47:31: tests[0].given.intent: expected an intent of this policy; "
             "did you mean `returns`?",
+        ),
+        (
+            "{name: a, given: {intent: none}, expect: {rule: none}}",
+            "47:31: tests[0].given.intent: expected an intent of this policy",
         ),
         (
             "{name: a, expect: {rule: retruns}}",
@@ -245,7 +340,12 @@ def test_cases_speak_of_what_there_is(case: str, expected: str) -> None:
     assert problems(f"{VALID}tests:\n  - {case}\n") == [expected]
 
 
-def test_a_right_case_has_no_problem() -> None:
-    case = "{name: a, given: {tool: find_customer}, expect: {rule: 'tool:find_customer'}}"
-
+@pytest.mark.parametrize(
+    "case",
+    [
+        "{name: a, given: {tool: find_customer}, expect: {rule: 'tool:find_customer'}}",
+        "{name: a, given: {tool: update_ticket}, expect: {rule: none, pool: none, target: none}}",
+    ],
+)
+def test_a_right_case_has_no_problem(case: str) -> None:
     assert problems(f"{VALID}tests:\n  - {case}\n") == []

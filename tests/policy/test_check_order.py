@@ -12,6 +12,7 @@ PAIRS = [
     ("customer_tier: [vip, GOLD]", "customer_tier: gold"),
     ("tenant: [acme, b]", "tenant: acme"),
     ("locale: [de, fr]", "locale: DE"),
+    ("locale: de", "locale: [de_AT, DE-ch]"),
     ("channel: [Voice]", "channel: voice"),
     ("prompt_tokens_at_least: 10", "prompt_tokens_at_least: 11"),
     ("prompt_tokens_at_most: 10", "prompt_tokens_at_most: 9"),
@@ -21,9 +22,9 @@ PAIRS = [
     ("tools_required: false", "tools_required: false"),
     ("retrieval_confidence_at_least: 0.1", "retrieval_confidence_at_least: 0.2"),
     ("retrieval_confidence_at_most: 0.9", "retrieval_confidence_at_most: 0.8"),
-    ("safety_flag: [threat, injection]", "safety_flag: injection"),
-    ("sensitive_topic: [legal, press]", "sensitive_topic: press"),
-    ("pii_kind: [card, iban]", "pii_kind: card"),
+    ("safety_flag: [threat, injection]", "safety_flag: Injection"),
+    ("sensitive_topic: [Legal, press]", "sensitive_topic: legal"),
+    ("pii_kind: [card, iban]", "pii_kind: CARD"),
     ("ticket_status: [new, open]", "ticket_status: new"),
     ("ticket_priority: [high, urgent]", "ticket_priority: urgent"),
     ("complexity_at_least: 0.1", "complexity_at_least: 0.1"),
@@ -31,7 +32,7 @@ PAIRS = [
     ("cache_similarity_at_least: 0.8", "cache_similarity_at_least: 0.9"),
     ("deadline_s_at_least: 1", "deadline_s_at_least: 2"),
     ("deadline_s_at_most: 9", "deadline_s_at_most: 8.5"),
-    ("ticket_spend_usd_at_least: 0", "ticket_spend_usd_at_least: 0.1"),
+    ("ticket_spend_usd_at_least: 0.05", "ticket_spend_usd_at_least: 0.1"),
 ]
 
 
@@ -61,6 +62,41 @@ def test_a_rule_hides_nothing_that_asks_for_something_else(_: str, narrow: str) 
     other = "channel: chat" if "tier" in narrow else "customer_tier: vip"
 
     assert two(narrow, other) == []
+
+
+@pytest.mark.parametrize(
+    "always",
+    [
+        "confidence_at_least: 0",
+        "prompt_tokens_at_least: 0",
+        "turns_at_least: 0",
+        "complexity_at_least: 0",
+        "complexity_at_most: 1",
+        "ticket_spend_usd_at_least: 0",
+    ],
+)
+def test_a_bound_that_always_holds_takes_everything(always: str) -> None:
+    assert two(always, "channel: chat")[0] == (
+        "34:5: rules[1]: expected a rule that can be reached; disputes above takes all of it"
+    )
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        "retrieval_confidence_at_least: 0",
+        "retrieval_confidence_at_most: 1",
+        "cache_similarity_at_least: 0",
+        "deadline_s_at_most: 3600",
+    ],
+)
+def test_a_bound_on_what_nobody_may_know_takes_not_everything(bound: str) -> None:
+    assert two(bound, "channel: chat") == []
+
+
+def test_a_locale_covers_no_language_that_begins_like_it() -> None:
+    assert two("locale: de", "locale: den") == []
+    assert two("locale: de-AT", "locale: de") == []
 
 
 def test_every_condition_is_compared() -> None:

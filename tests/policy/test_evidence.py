@@ -54,6 +54,15 @@ def test_a_candidate_that_keeps_its_guards_stays() -> None:
     assert breach((), stable(), candidate(5_000, bad=5_000)) is None
 
 
+def test_a_guard_that_allows_almost_everything_is_kept_by_the_best_and_broken_by_the_worst() -> (
+    None
+):
+    guards = read_guards("success>=0.05%")
+
+    assert breach(guards, stable(), candidate(5_000)) is None
+    assert breach(guards, stable(), candidate(50_000, bad=50_000)) is not None
+
+
 def test_one_that_fails_every_time_is_seen_after_the_fewest_calls_there_are() -> None:
     assert breach(ALL, stable(0), candidate(LEAST_CALLS - 1, bad=LEAST_CALLS - 1)) is None
 
@@ -108,7 +117,7 @@ def test_a_candidate_against_one_that_cost_nothing() -> None:
     assert "from nothing" in found.told
 
 
-@given(st.integers(0, 5_000), st.data(), st.sampled_from([0.001, 0.01, SLOW_SHARE, 0.5]))
+@given(st.integers(0, 5_000), st.data(), st.sampled_from([0.001, 0.01, SLOW_SHARE, 0.5, 0.9995]))
 def test_one_more_bad_call_never_speaks_for_the_candidate(
     calls: int, data: st.DataObject, allowed: float
 ) -> None:
@@ -124,7 +133,7 @@ def test_no_number_of_calls_is_too_much(calls: int, data: st.DataObject) -> None
     assert math.isfinite(log_evidence(calls, bad, 0.01))
 
 
-@pytest.mark.parametrize("allowed", [0.001, 0.01, SLOW_SHARE, 0.3])
+@pytest.mark.parametrize("allowed", [0.001, 0.01, SLOW_SHARE, 0.3, 0.9995])
 def test_the_evidence_grows_by_nothing_on_average_where_the_guard_is_just_kept(
     allowed: float,
 ) -> None:

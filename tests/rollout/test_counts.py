@@ -8,7 +8,7 @@ import pytest
 from mcp_router.domain.record import Record
 from mcp_router.domain.rollout import Arm, ArmTally, Bucket, PolicyChange, PolicyEvent, PolicyStage
 from mcp_router.errors import StorageUnavailable
-from tests.rollout.world import GUARDS, World, call, wish
+from tests.rollout.world import GUARDS, World, call, load, wish
 from tests.storage.rows import record
 
 
@@ -113,6 +113,7 @@ async def test_a_broken_guard_rolls_back_by_itself_and_says_so(
         who="guard",
         why="the guard success>=0.99 is broken",
         before="support@3",
+        serving="support@3",
         percent=5,
         by=Bucket.CUSTOMER,
         guards=GUARDS,
@@ -140,7 +141,7 @@ async def test_a_new_rollout_of_the_same_version_begins_with_no_counts(world: Wo
     stages = await world.rolled_out()
     stages.observe(call(Arm.CANDIDATE))
     await stages.refresh()
-    await stages.roll_back("support", who="maya", why="")
+    await stages.roll_back("support", load=load, who="maya", why="")
     world.clock.advance(1)
     await stages.roll_out(wish(), who="maya", why="")
 

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from mcp_router.domain.policy import Policy
 from mcp_router.domain.rollout import Bucket, PolicyChange, PolicyEvent, PolicyStage, Rollout
 from mcp_router.errors import InvalidArguments, PolicyEdited, RolloutRefused, StorageUnavailable
 from mcp_router.policy.rollout import read_guards
-from mcp_router.rollout.stages import Wish
+from mcp_router.rollout.stages import Stages, Wish
 from mcp_router.testing.clock import NOON_MS
-from tests.rollout.world import GUARDS, World, policy, wish
+from tests.rollout.world import GUARDS, World, load, policy, wish
 from tests.storage.rows import record
 
 # --- Rolling out
@@ -49,8 +50,8 @@ async def test_a_candidate_serves_its_share_and_every_process_learns_of_it(world
 async def test_every_change_is_an_event_with_who_when_and_why(world: World) -> None:
     stages = await world.rolled_out()
     world.clock.advance(60)
-    await stages.promote("support", who="noor", why="it held")
-    await stages.roll_back("support", who="maya", why="too short answers")
+    await stages.promote("support", load=load, who="noor", why="it held")
+    await stages.roll_back("support", load=load, who="maya", why="too short answers")
 
     events = await world.events()
     assert events == [
@@ -80,11 +81,19 @@ async def test_every_change_is_an_event_with_who_when_and_why(world: World) -> N
             before="support@3",
         ),
         PolicyEvent(
+            change=PolicyChange.RELEASED,
+            policy="support@3",
+            who="maya",
+            why="used for the first time",
+            digest="digest-3",
+        ),
+        PolicyEvent(
             change=PolicyChange.ROLLED_BACK,
             policy="support@4",
             who="maya",
             why="too short answers",
             before="support@4",
+            serving="support@3",
         ),
     ]
     last = world.records.records[-1]
@@ -94,7 +103,7 @@ async def test_every_change_is_an_event_with_who_when_and_why(world: World) -> N
         "local",
         NOON_MS + 60_000,
     )
-    assert len({one.decision_id for one in world.records.records}) == 4
+    assert len({one.decision_id for one in world.records.records}) == 5
 
 
 async def test_more_percent_is_the_same_rollout_and_other_guards_begin_anew(
@@ -151,23 +160,107 @@ async def test_a_percentage_is_more_than_nothing_and_at_most_all(
 async def test_a_promoted_candidate_serves_everybody(world: World) -> None:
     stages = await world.rolled_out()
 
-    assert await stages.promote("support", who="maya", why="") == PolicyStage(
+    assert await stages.promote("support", load=load, who="maya", why="") == PolicyStage(
         name="support", stable=4, previous=3, revision=2
     )
 
 
 async def test_a_roll_back_ends_a_rollout_and_else_goes_one_version_back(world: World) -> None:
     stages = await world.rolled_out()
-    ended = await stages.roll_back("support", who="maya", why="")
+    ended = await stages.roll_back("support", load=load, who="maya", why="")
     assert ended == PolicyStage(name="support", stable=3, revision=2)
 
     await stages.roll_out(wish(), who="maya", why="")
-    await stages.promote("support", who="maya", why="")
-    back = await stages.roll_back("support", who="maya", why="")
+    await stages.promote("support", load=load, who="maya", why="")
+    back = await stages.roll_back("support", load=load, who="maya", why="")
     assert back == PolicyStage(name="support", stable=3, revision=5)
 
     with pytest.raises(RolloutRefused):
-        await stages.roll_back("support", who="maya", why="")
+        await stages.roll_back("support", version=3, load=load, who="maya", why="")
+
+
+async def stood(world: World) -> Stages:
+    """Return stages where version 4 was promoted, and 5 serves a share beside it."""
+    stages = await world.rolled_out()
+    await stages.promote("support", load=load, who="maya", why="")
+    await stages.roll_out(wish(5), who="maya", why="")
+    return stages
+
+
+async def test_a_second_roll_back_takes_nothing_out_unless_it_names_the_version(
+    world: World,
+) -> None:
+    stages = await stood(world)
+    first = await stages.roll_back("support", load=load, who="maya", why="")
+    assert first == PolicyStage(name="support", stable=4, previous=3, revision=4)
+    await stages.released(policy(6), who="server")  # a first use is no change of who serves
+
+    with pytest.raises(RolloutRefused) as refused:
+        await world.stages().roll_back("support", load=load, who="noor", why="")
+
+    assert "`mcp-router policy rollback support@4`" in refused.value.advice
+    named = await stages.roll_back("support", version=4, load=load, who="noor", why="")
+    assert named == PolicyStage(name="support", stable=3, revision=5)
+
+
+async def test_a_roll_back_whose_history_is_gone_wants_the_version(world: World) -> None:
+    stages = await world.rolled_out()
+    await stages.promote("support", load=load, who="maya", why="")
+
+    for version in range(10, 120):
+        await stages.released(policy(version), who="server")
+
+    with pytest.raises(RolloutRefused):
+        await stages.roll_back("support", load=load, who="maya", why="")
+
+    back = await stages.roll_back("support", version=4, load=load, who="maya", why="")
+    assert back.stable == 3
+
+
+@pytest.mark.parametrize("version", [3, 4, 6])
+async def test_only_the_candidate_is_taken_out_while_there_is_one(
+    world: World, version: int
+) -> None:
+    stages = await stood(world)
+
+    for change in (stages.roll_back, stages.promote):
+        with pytest.raises(RolloutRefused):
+            await change("support", version=version, load=load, who="maya", why="")
+
+    assert (await stages.roll_back("support", version=5, load=load, who="", why="")).stable == 4
+
+
+async def test_two_people_who_take_one_version_out_do_it_once(world: World) -> None:
+    stages = await stood(world)
+    await stages.roll_back("support", version=5, load=load, who="maya", why="")
+
+    for version in (5, 3):
+        with pytest.raises(RolloutRefused):
+            await stages.roll_back("support", version=version, load=load, who="noor", why="")
+
+
+async def test_a_named_candidate_is_promoted(world: World) -> None:
+    stages = await stood(world)
+
+    assert (await stages.promote("support", version=5, load=load, who="", why="")).stable == 5
+
+
+async def test_a_document_that_was_edited_serves_nobody_by_a_promotion_or_a_roll_back(
+    world: World,
+) -> None:
+    stages = await stood(world)
+    await stages.released(policy(4), who="server")
+
+    def edited(reference: str) -> Policy:
+        return replace(load(reference), digest="other")
+
+    for change in (world.stages().promote, world.stages().roll_back):
+        before = len(await world.events())
+
+        with pytest.raises(PolicyEdited):
+            await change("support", load=edited, who="maya", why="")
+
+        assert len(await world.events()) == before
 
 
 async def test_what_was_never_rolled_out_can_neither_be_promoted_nor_rolled_back(
@@ -175,7 +268,7 @@ async def test_what_was_never_rolled_out_can_neither_be_promoted_nor_rolled_back
 ) -> None:
     for change in (world.stages().promote, world.stages().roll_back):
         with pytest.raises(RolloutRefused):
-            await change("support", who="maya", why="")
+            await change("support", load=load, who="maya", why="")
 
 
 async def test_of_two_changes_at_once_the_second_is_refused(world: World) -> None:
@@ -183,7 +276,7 @@ async def test_of_two_changes_at_once_the_second_is_refused(world: World) -> Non
     await stages.refresh()
     stale = stages.stage("support")
     assert stale is not None
-    await world.stages().promote("support", who="noor", why="")
+    await world.stages().promote("support", load=load, who="noor", why="")
 
     assert not await world.store.change(stale, replace(stale, revision=2), record("late"))
 

@@ -39,6 +39,10 @@ def policy(version: int, *, digest: str | None = None) -> Policy:
     )
 
 
+def load(reference: str) -> Policy:
+    return policy(int(reference.rpartition("@")[2]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class World:
     """A store and a clock that several processes share."""
