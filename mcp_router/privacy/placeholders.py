@@ -143,7 +143,7 @@ _OPENING = re.compile("[\\[\u3010]")
 
 
 def _kinds(within: str, kinds: Iterable[PiiKind]) -> str:
-    """Return the pattern of kinds; between two words of one stands what `within` matches, or not."""
+    """Return the pattern of kinds; their words are joined by what `within` matches, or nothing."""
     longest_first = sorted(kinds, key=len, reverse=True)
     return "|".join(f"(?:{within})?".join(kind.upper().split("_")) for kind in longest_first)
 

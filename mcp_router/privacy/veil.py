@@ -46,14 +46,19 @@ class Veil:
         *,
         state: Placeholders = NO_PLACEHOLDERS,
         hides: bool = True,
+        kept_under: bytes | None = None,
     ) -> None:
-        """Start where the conversation stands; one that does not `hide` only counts."""
+        """Start where the conversation stands; one that does not `hide` only counts.
+
+        `kept_under` is the wrapped key that the subject had then; None: nothing is to be kept.
+        """
         self._detector = detector
         self._digest = digest
         self._hides = hides
         self._hidden: dict[Message, Message] = {}  # each turn once, however often it is sent
         self._seen: dict[PiiKind, set[str]] = {}
         self._book = Book(state)
+        self.kept_under = kept_under
         self.has_revealed = False
 
     @property

@@ -67,20 +67,21 @@ class PrivacyTable:
 
         return await self._database.read(job)
 
-    async def keep_vault(self, key: bytes, row: KeptVault) -> bool:
-        """Keep a vault, or replace it, if `key` is still its subject's; say whether."""
+    async def keep_vault(self, key: bytes, row: KeptVault, *, before: bytes | None) -> bool:
+        """Keep a vault, in place of the one that is sealed as `before`; say whether."""
 
         def job(connection: sqlite3.Connection) -> bool:
             if _key(connection, row.tenant, row.subject) != key:
                 return False
 
-            connection.execute(
+            kept = connection.execute(
                 "INSERT INTO vaults (tenant, conversation, subject, at_ms, sealed) "
                 "VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, sealed = excluded.sealed",
-                (row.tenant, row.conversation, row.subject, row.at_ms, row.sealed),
+                "ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, sealed = excluded.sealed "
+                "WHERE sealed = ?",
+                (row.tenant, row.conversation, row.subject, row.at_ms, row.sealed, before),
             )
-            return True
+            return kept.rowcount == 1
 
         return await self._database.write(job)
 
