@@ -68,7 +68,7 @@ async def test_what_is_noted_while_a_receiver_hangs_is_told_to_the_others(
             to_slow, to_quick = alerts.turns
             alerts.observe(FELL_BACK)
             await alerts.take_in()
-            hanging = asyncio.create_task(to_slow())
+            hanging = asyncio.ensure_future(to_slow())
             await asyncio.wait_for(receiver.came.wait(), 10)
 
             alerts.observe(OVER)
@@ -89,7 +89,7 @@ async def test_a_turn_that_is_cut_off_is_taken_up_again_after_its_lease(
         (turn,) = alerts.turns
         alerts.observe(OVER)
         await alerts.take_in()
-        ending = asyncio.create_task(turn())
+        ending = asyncio.ensure_future(turn())
         await asyncio.wait_for(receiver.came.wait(), 10)
         ending.cancel()
         await asyncio.wait([ending])
