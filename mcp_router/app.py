@@ -322,7 +322,8 @@ def _chores(keepers: _Keepers, settings: LedgerSettings) -> tuple[Chore, ...]:
         Chore(work=keepers.health.refresh, every_s=1.0),
         Chore(work=keepers.estimates.refresh, every_s=5.0),
         Chore(work=keepers.budgets.sweep, every_s=10.0),
-        Chore(work=keepers.alerts.work, every_s=settings.reconcile_every_s),
+        Chore(work=keepers.alerts.take_in, every_s=settings.reconcile_every_s),
+        *(Chore(work=turn, every_s=1.0) for turn in keepers.alerts.turns),
         Chore(work=keepers.privacy.prune, every_s=600.0),
         Chore(work=keepers.heads.work, every_s=10.0),
     )

@@ -58,7 +58,14 @@ _INSIDE = tuple(
         "fec0::/10",
     )
 )
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_CARRYING = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "64:ff9b::/96",  # NAT64
+        "64:ff9b:1::/48",  # NAT64 of a network of one's own, RFC 8215
+        "::ffff:0:0:0/96",  # translated, RFC 2765
+    )
+)
 _COMPATIBLE = ipaddress.ip_network("::/96")
 
 
@@ -103,7 +110,9 @@ def _meant(address: IpAddress) -> tuple[IpAddress, ...]:
     if isinstance(address, ipaddress.IPv4Address):
         return (address,)
 
-    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
+    carries = any(address in network for network in _CARRYING)
+
+    if carries or (address in _COMPATIBLE and int(address) > 1):
         return address, ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
     if address.ipv4_mapped is not None:

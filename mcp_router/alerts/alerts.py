@@ -1,7 +1,8 @@
 """What operators are told: noticed in records, kept in the outbox, brought to every sink."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import anyio
 
@@ -33,8 +34,10 @@ _PRUNE_EVERY_S = 3600.0
 class Alerts:
     """Tells the sinks of the settings; without any it does nothing at all.
 
-    `observe` and `raise_alert` only note; `work` does what waits, and is a chore: again and again.
-    What was noted and not yet worked on is lost with the process, what is in the outbox is not.
+    `observe` and `raise_alert` only note. `take_in` keeps what was noted, and each of the `turns`
+    sends what is due at one sink: chores, done again and again, each by itself, so that a sink that
+    takes its time holds up neither another one nor the taking in. What was noted and not yet taken
+    in is lost with the process, what is in the outbox is not.
     """
 
     def __init__(
@@ -106,12 +109,26 @@ class Alerts:
             )
         )
 
+    @property
+    def turns(self) -> tuple[Callable[[], Awaitable[None]], ...]:
+        """Return for each sink what sends it what is due, as `work` does."""
+        return tuple(partial(self._serve, sink) for sink in self._sinks)
+
     async def work(self) -> None:
-        """Keep what was noted, then send what is due.
+        """Keep what was noted, then send what is due at every sink: all there is to do, once.
 
         Raises:
             StorageUnavailable: the store is away; what was noted waits, what was sent and could
                 not be noted is sent again.
+        """
+        await self.take_in()
+        await self._deliver()
+
+    async def take_in(self) -> None:
+        """Keep what was noted, and what other processes have put into the log.
+
+        Raises:
+            StorageUnavailable: the store is away; what was noted waits.
         """
         if not self._sinks:
             return
@@ -121,7 +138,6 @@ class Alerts:
         await self._read_news()
         await self._tell_days()
         await self._admit()
-        await self._deliver()
         await self._prune()
 
     async def aclose(self) -> None:
@@ -205,18 +221,23 @@ class Alerts:
         """
         failures: list[StorageUnavailable] = []
 
-        async def serve(sink: Sink) -> None:
+        async def serve(turn: Callable[[], Awaitable[None]]) -> None:
             try:
-                await self._deliverer.serve(sink)
+                await turn()
             except StorageUnavailable as error:
                 failures.append(error)
 
         async with anyio.create_task_group() as tasks:
-            for sink in self._open:
-                tasks.start_soon(serve, sink)
+            for turn in self.turns:
+                tasks.start_soon(serve, turn)
 
         if failures:
             raise failures[0]
+
+    async def _serve(self, sink: Sink) -> None:
+        """Send one sink what is due, unless it has said that it is gone."""
+        if sink in self._open:
+            await self._deliverer.serve(sink)
 
     async def _prune(self) -> None:
         """Delete what is old, once an hour."""

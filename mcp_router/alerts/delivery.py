@@ -28,8 +28,8 @@ class Deliverer:
         self._clock = clock
         self._jitter = jitter
 
-    async def serve(self, sink: Sink) -> bool:
-        """Send what is due at a sink, and say whether it wants more in future.
+    async def serve(self, sink: Sink) -> None:
+        """Send what is due at a sink.
 
         Raises:
             StorageUnavailable: the store cannot say, or cannot note it: then it is sent again.
@@ -38,7 +38,7 @@ class Deliverer:
             delivery = await self._store.claim(sink.name, LEASE_MS)
 
             if delivery is None:
-                return True
+                return
 
             if number and sink.pause_s:
                 await self._clock.sleep(sink.pause_s)
@@ -51,12 +51,10 @@ class Deliverer:
 
             if receipt.gone:
                 await self._close(sink)
-                return False
+            else:
+                await self._put_off(delivery, receipt)
 
-            await self._put_off(delivery, receipt)
-            return True
-
-        return True
+            return
 
     async def _close(self, sink: Sink) -> None:
         """Send nothing more to a sink that has said it is gone."""

@@ -8,7 +8,9 @@ alone, and serve another name at it that was never checked.
 
 import math
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import anyio
@@ -131,18 +133,32 @@ class Post:
         return Receipt(
             status=response.status_code,
             told=f"status {response.status_code}",
-            retry_after_s=_seconds(response.headers.get("retry-after")),
+            retry_after_s=_wait_s(response.headers),
         )
 
 
-def _seconds(text: str | None) -> float | None:
-    """Return what `retry-after` asks for, where it is a number of seconds."""
+def _wait_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that `retry-after` asks for: as a number, or until a date.
+
+    A date counts from the answer's own `date`, so that no clock has to agree.
+    """
+    text = headers.get("retry-after", "")
+
     try:
-        wanted = float(text or "")
+        wanted = float(text)
     except ValueError:
-        return None
+        return _between(headers.get("date", ""), text)
 
     return wanted if math.isfinite(wanted) and wanted >= 0 else None
+
+
+def _between(start: str, end: str) -> float | None:
+    try:
+        wait = parsedate_to_datetime(end) - parsedate_to_datetime(start)
+    except (TypeError, ValueError):  # TypeError: one of the two has no time zone
+        return None
+
+    return max(0.0, wait.total_seconds())
 
 
 def _parsed(text: str) -> httpx2.URL:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
@@ -10,12 +10,12 @@ from typing import TypeVar
 import anyio
 import click
 
-from mcp_router.canonical import plain
 from mcp_router.cli.common import config_option, json_option, open_source, text, whoever
 from mcp_router.clock import SystemClock
 from mcp_router.domain.caller import LOCAL_TENANT
+from mcp_router.domain.privacy import Erased
 from mcp_router.privacy.keeper import Privacy
-from mcp_router.privacy.talk import subject_of
+from mcp_router.privacy.talk import subjects_of
 from mcp_router.settings import Settings
 from mcp_router.storage.store import open_store
 
@@ -48,20 +48,36 @@ def audit_erase(
     Kept prompts and answers, and the values behind placeholders, cannot be opened by anybody any
     more, in no backup either that is restored without its keys. The log gets a record of it.
     """
-    name, by = subject_of(subject), whoever(who)
+    names, by = subjects_of(subject), whoever(who)
+
+    async def erase(privacy: Privacy) -> list[Erased]:
+        return [await privacy.erase(tenant, name, who=by, why=why) for name in names]
 
     with open_source(config) as source:
-        erased = _run(source.settings, lambda privacy: privacy.erase(tenant, name, who=by, why=why))
+        done = dict(zip(names, _run(source.settings, erase), strict=True))
 
     if as_json:
-        click.echo(json.dumps(plain(erased)))
+        click.echo(json.dumps({**_sums(done.values()), "subjects": names}))
         return
 
-    if not erased.keys:
-        click.echo("nothing was kept of that subject; the request is in the decision log")
-        return
+    for name, erased in done.items():
+        if erased.contents or erased.vaults:
+            click.echo(
+                f"erased of {name}: {erased.contents} texts, "
+                f"{erased.vaults} conversations' placeholders"
+            )
+        else:
+            click.echo(f"nothing was kept of {name}; the request is in the decision log")
 
-    click.echo(f"erased: {erased.contents} texts, {erased.vaults} conversations' placeholders")
+
+def _sums(done: Iterable[Erased]) -> dict[str, int]:
+    """Return what has gone in all."""
+    all_done = list(done)
+    return {
+        "keys": sum(one.keys for one in all_done),
+        "contents": sum(one.contents for one in all_done),
+        "vaults": sum(one.vaults for one in all_done),
+    }
 
 
 @click.command("content")

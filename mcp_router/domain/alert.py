@@ -55,7 +55,8 @@ class Alert:
     """One thing to tell; of those with the same `key`, one in five minutes is told.
 
     `alert_id` is the same wherever and however often it is sent. `count` says how many of its key
-    have happened since the last one that was told, this one included.
+    have happened since the last one that was told, this one included; `also` names the newest of
+    the others, as far as they are known.
     """
 
     alert_id: str
@@ -65,6 +66,7 @@ class Alert:
     tenant: str | None = None
     facts: tuple[Fact, ...] = ()
     count: int = 1
+    also: tuple[str, ...] = ()
 
 
 def alert_id(kind: AlertKind, *parts: str) -> str:
@@ -81,12 +83,12 @@ def alert_id(kind: AlertKind, *parts: str) -> str:
 class Window:
     """How a key stands: when it was told last, by the store's clock, and what waits since.
 
-    `last_id` is the newest alert that is in it, so that the same one does not count twice.
+    `ids` are the newest alerts that it has counted, so that the same one does not count twice.
     """
 
     key: str
     told_ms: int
-    last_id: str
+    ids: tuple[str, ...]
     waiting: Alert | None = None
 
 

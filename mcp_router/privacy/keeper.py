@@ -23,22 +23,22 @@ from mcp_router.domain.privacy import (
 from mcp_router.domain.record import Record
 from mcp_router.errors import ContentKeyMissing, ContentKeyWrong, StorageUnavailable
 from mcp_router.privacy.keys import (
-    KEY_BYTES,
     Digester,
     SubjectKey,
+    about,
     derived,
     new_subject_key,
     seal,
     unseal,
     unwrapped,
 )
-from mcp_router.privacy.placeholders import NO_PLACEHOLDERS, Placeholders
+from mcp_router.privacy.placeholders import NO_PLACEHOLDERS, Placeholders, both
 from mcp_router.privacy.scrub import cleaned, scrubbed
 from mcp_router.privacy.store import PrivacyStore
 from mcp_router.privacy.talk import Talk
 from mcp_router.privacy.vault import read_vault, write_vault
 from mcp_router.privacy.veil import Veil, content_of, content_of_answer
-from mcp_router.privacy_settings import PrivacySettings, key_bytes
+from mcp_router.privacy_settings import KEY_BYTES, PrivacySettings, key_bytes
 from mcp_router.signals.detector import BuiltinDetector, Detector, Detectors
 from mcp_router.signals.pii_fields import FieldDetector
 
@@ -50,6 +50,7 @@ _MASTER = "master"
 _WORDS = BuiltinDetector()
 """For the words of a record: there are many, and a model would take too long for each."""
 
+_HOUR_MS = 3_600_000
 _PAUSE_S = 5.0
 """How long a store that is away is not asked for a digest key or a vault again."""
 
@@ -108,11 +109,13 @@ class Privacy:
         """
         digester = await self._digester(talk.tenant)
         known = () if talk.known == NOTHING_KNOWN else (FieldDetector(talk.known),)
+        kept_under, state = await self._opened(talk, digester)
         return Veil(
             Detectors((*self._detectors, *known)),
             (digester or self._passing).value,
-            state=await self._vault(talk, digester),
+            state=state,
             hides=self._settings.redact,
+            kept_under=kept_under,
         )
 
     async def prompt_digest(self, talk: Talk, request: CompletionRequest) -> str | None:
@@ -130,7 +133,8 @@ class Privacy:
     ) -> None:
         """Keep what the conversation has hidden and, where content is on, what was said.
 
-        An answer does not wait for that: what cannot be kept is said in the process's log.
+        An answer does not wait for that: what cannot be kept is said in the process's log. Nothing
+        is kept of a subject that was erased since the veil was opened.
         """
         digester = await self._digester(talk.tenant)
 
@@ -138,13 +142,14 @@ class Privacy:
             return
 
         try:
-            if self._remembers(talk) and veil.state != NO_PLACEHOLDERS:
-                await self._keep_vault(talk, veil.state, digester, self._master)
+            if await self._keep(talk, veil, (request, answer), digester, self._master):
+                return
 
-            if self._settings.content:
-                await self._keep_content(talk, veil, request, answer, digester, self._master)
+            why_not = "it was erased meanwhile, or the store was away when it began"
         except StorageUnavailable as error:
-            _logger.warning("content of %s was not kept: %s", talk.decision_id, error.message)
+            why_not = error.message
+
+        _logger.warning("content of %s was not kept: %s", talk.decision_id, why_not)
 
     async def read(self, tenant: str, decision_id: str) -> tuple[tuple[ContentKind, str], ...]:
         """Return what was said in a call, as far as it is kept.
@@ -159,7 +164,7 @@ class Privacy:
 
         for row in await self._store.contents(tenant, decision_id):
             if (key := await self._subject_key(tenant, row.subject, self._master)) is not None:
-                text = unseal(key.key, row.sealed, about=_about(row))
+                text = unseal(key.key, row.sealed, about=about(row))
                 opened.append((row.kind, text.decode("utf-8", "surrogatepass")))
 
         return tuple(opened)
@@ -204,8 +209,8 @@ class Privacy:
         """
         now_ms = self._clock.now_ms()
         await self._store.prune(
-            contents_before_ms=now_ms - round(self._settings.retention_days * 86_400_000),
-            vaults_before_ms=now_ms - round(self._settings.vault_hours * 3_600_000),
+            contents_before_ms=now_ms - round(self._settings.retention_days * 24 * _HOUR_MS),
+            vaults_before_ms=now_ms - round(self._settings.vault_hours * _HOUR_MS),
         )
 
     def scrub(self, record: Record) -> Record:
@@ -213,32 +218,67 @@ class Privacy:
         digester = self._digesters.get(record.tenant, self._passing)
         return scrubbed(record, _WORDS, digester)
 
-    async def _keep_vault(
-        self, talk: Talk, state: Placeholders, digester: Digester, master: bytes
-    ) -> None:
+    async def _keep(
+        self,
+        talk: Talk,
+        veil: Veil,
+        said: tuple[CompletionRequest, Completion],
+        digester: Digester,
+        master: bytes,
+    ) -> bool:
+        """Keep what is to be kept of a call, under the key it began with; say whether."""
+        has_vault = self._remembers(talk) and veil.state != NO_PLACEHOLDERS
+
+        if not has_vault and not self._settings.content:
+            return True
+
+        if veil.kept_under is None:
+            return False
+
         subject = digester.digest("subject", talk.subject)
-        key = await self._made_key(talk.tenant, subject, master)
+        key = unwrapped(master, talk.tenant, subject, veil.kept_under)
+
+        if has_vault and not await self._keep_vault(talk, veil.state, digester, key):
+            return False
+
+        return not self._settings.content or await self._keep_content(
+            talk, veil, said, subject, key
+        )
+
+    async def _keep_vault(
+        self, talk: Talk, state: Placeholders, digester: Digester, key: SubjectKey
+    ) -> bool:
+        """Keep what was hidden, with what other calls have kept meanwhile; say whether."""
         row = KeptVault(
             tenant=talk.tenant,
             conversation=digester.digest("conversation", talk.conversation or ""),
-            subject=subject,
+            subject=digester.digest("subject", talk.subject),
             sealed=b"",
             at_ms=self._clock.now_ms(),
         )
-        sealed = self._sealed(key, write_vault(state), row)
-        await self._store.keep_vault(key.wrapped, replace(row, sealed=sealed))
+
+        while True:
+            kept = await self._store.vault(row.tenant, row.conversation, row.subject)
+            text = write_vault(both(self._state_of(key, kept), state))
+            mine = replace(row, sealed=self._sealed(key, text, row))
+            before = None if kept is None else kept.sealed
+
+            if await self._store.keep_vault(key.wrapped, mine, before=before):
+                return True
+
+            # Either another call was quicker, and this one adds to what it has kept, or:
+            if await self._store.key(row.tenant, row.subject) != key.wrapped:
+                return False
 
     async def _keep_content(
         self,
         talk: Talk,
         veil: Veil,
-        request: CompletionRequest,
-        answer: Completion,
-        digester: Digester,
-        master: bytes,
-    ) -> None:
-        subject = digester.digest("subject", talk.subject)
-        key = await self._made_key(talk.tenant, subject, master)
+        said: tuple[CompletionRequest, Completion],
+        subject: str,
+        key: SubjectKey,
+    ) -> bool:
+        """Keep what was said; say whether."""
         prompt = KeptContent(
             tenant=talk.tenant,
             subject=subject,
@@ -249,49 +289,61 @@ class Privacy:
         )
         texts = {
             # What is never restored is never kept either.
-            ContentKind.PROMPT: content_of(veil.keepable(request)),
-            ContentKind.ANSWER: content_of_answer(veil.keepable_answer(answer)),
+            ContentKind.PROMPT: content_of(veil.keepable(said[0])),
+            ContentKind.ANSWER: content_of_answer(veil.keepable_answer(said[1])),
         }
         rows = [replace(prompt, kind=kind) for kind in texts]
         sealed = [replace(row, sealed=self._sealed(key, texts[row.kind], row)) for row in rows]
-        await self._store.keep_contents(key.wrapped, sealed)
+        return await self._store.keep_contents(key.wrapped, sealed)
 
     def _sealed(self, key: SubjectKey, text: str, row: KeptContent | KeptVault) -> bytes:
         told = text.encode("utf-8", "surrogatepass")
-        return seal(key.key, told, about=_about(row), entropy=self._entropy)
+        return seal(key.key, told, about=about(row), entropy=self._entropy)
 
-    async def _vault(self, talk: Talk, digester: Digester | None) -> Placeholders:
-        """Return what the conversation has hidden so far, as far as that is known."""
-        if not self._remembers(talk) or digester is None or self._master is None or self._is_away():
-            return NO_PLACEHOLDERS
+    async def _opened(
+        self, talk: Talk, digester: Digester | None
+    ) -> tuple[bytes | None, Placeholders]:
+        """Return the key, wrapped, under which to keep this call, and what was hidden before it.
+
+        The key is there from the call's beginning. Were it made at the end, then after `erase` the
+        call could not tell that there had been another one, and would bring back what was erased.
+        """
+        wanted = self._settings.content or self._remembers(talk)
+
+        if not wanted or digester is None or self._master is None or self._is_away():
+            return None, NO_PLACEHOLDERS
 
         subject = digester.digest("subject", talk.subject)
         conversation = digester.digest("conversation", talk.conversation or "")
+        row: KeptVault | None = None
 
         try:
-            row = await self._store.vault(talk.tenant, conversation, subject)
+            key = await self._made_key(talk.tenant, subject, self._master)
 
-            if row is None or self._is_over(row):
-                return NO_PLACEHOLDERS
-
-            key = await self._subject_key(talk.tenant, subject, self._master)
+            if self._remembers(talk):
+                row = await self._store.vault(talk.tenant, conversation, subject)
         except StorageUnavailable:
             self._pause()
+            return None, NO_PLACEHOLDERS
+
+        return key.wrapped, self._state_of(key, row)
+
+    def _state_of(self, key: SubjectKey, row: KeptVault | None) -> Placeholders:
+        """Return what a vault holds: nothing, if it is too old or was sealed with a later key."""
+        if row is None or self._clock.now_ms() - row.at_ms >= self._settings.vault_hours * _HOUR_MS:
             return NO_PLACEHOLDERS
 
-        if key is None:
+        try:
+            opened = unseal(key.key, row.sealed, about=about(row))
+        except ContentKeyWrong:  # erased and begun anew between two looks at the store
             return NO_PLACEHOLDERS
 
-        opened = unseal(key.key, row.sealed, about=_about(row))
         return read_vault(opened.decode("utf-8", "surrogatepass"))
 
     def _remembers(self, talk: Talk) -> bool:
         """Return whether placeholders of this conversation go on from call to call."""
         named = talk.conversation is not None and talk.customer_id is not None
         return named and self._settings.redact
-
-    def _is_over(self, row: KeptVault) -> bool:
-        return self._clock.now_ms() - row.at_ms >= self._settings.vault_hours * 3_600_000
 
     async def _subject_key(self, tenant: str, subject: str, master: bytes) -> SubjectKey | None:
         """Return a subject's key; it is never kept in memory, so that it can be forgotten."""
@@ -345,11 +397,3 @@ class Privacy:
 
     def _pause(self) -> None:
         self._away_until_s = self._clock.monotonic_s() + _PAUSE_S
-
-
-def _about(row: KeptContent | KeptVault) -> str:
-    """Return what a sealed text is bound to: it cannot be opened as anything else."""
-    if isinstance(row, KeptVault):
-        return f"vault\0{row.tenant}\0{row.conversation}\0{row.subject}"
-
-    return f"content\0{row.tenant}\0{row.subject}\0{row.decision_id}\0{row.kind}"

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mcp_router.domain.ids import Entropy
+from mcp_router.domain.privacy import KeptContent, KeptVault
 from mcp_router.errors import ContentKeyWrong
+from mcp_router.privacy_settings import KEY_BYTES
 
-KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
@@ -56,6 +57,14 @@ def unseal(key: bytes, sealed: bytes, *, about: str) -> bytes:
         return AESGCM(key).decrypt(nonce, rest, about.encode())
     except (InvalidTag, ValueError):
         raise ContentKeyWrong("What is kept was sealed with another master key.") from None
+
+
+def about(row: KeptContent | KeptVault) -> str:
+    """Return what a sealed text is bound to: it cannot be opened as anything else."""
+    if isinstance(row, KeptVault):
+        return f"vault\0{row.tenant}\0{row.conversation}\0{row.subject}"
+
+    return f"content\0{row.tenant}\0{row.subject}\0{row.decision_id}\0{row.kind}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,10 +5,12 @@ by its digest only, so that the value itself is kept nowhere. A text that only l
 placeholder, because a customer has typed it, gets one of its own and so comes back as it was.
 """
 
+import bisect
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from mcp_router.domain.privacy import NEVER_RESTORED, Finding, PiiKind
 
@@ -45,43 +47,89 @@ NO_PLACEHOLDERS = Placeholders()
 """Nothing was hidden yet."""
 
 
-def hide(
-    state: Placeholders, text: str, findings: Iterable[Finding], digest: Digest
-) -> tuple[str, Placeholders]:
-    """Return the text with placeholders for what was found, and the conversation after it.
+class Book:
+    """What a conversation has hidden so far, found by value and by placeholder; it only grows."""
+
+    def __init__(self, state: Placeholders = NO_PLACEHOLDERS) -> None:
+        """Start with what was given out before."""
+        self._given: dict[tuple[PiiKind, str], Placeholder] = {}
+        self._numbers: Counter[PiiKind] = Counter()
+        self._restorable: dict[tuple[str, int], str] = {}
+
+        for one in state.given:
+            self._enter(one)
+
+    @property
+    def state(self) -> Placeholders:
+        """Return all that were given out."""
+        return Placeholders(given=tuple(self._given.values()))
+
+    def give(self, kind: PiiKind, value: str) -> Placeholder:
+        """Return the placeholder of a value, the one that it has already or a new one."""
+        known = self._given.get((kind, value))
+        new = Placeholder(kind=kind, number=self._numbers[kind] + 1, value=value)
+        return known or self._enter(new)
+
+    def value(self, kind: str, number: int) -> str | None:
+        """Return what comes back for a placeholder; its kind is in capital letters alone."""
+        return self._restorable.get((kind, number))
+
+    def _enter(self, one: Placeholder) -> Placeholder:
+        self._given[one.kind, one.value] = one
+        self._numbers[one.kind] += 1
+
+        if one.kind not in NEVER_RESTORED:
+            self._restorable[_kind(one.kind), one.number] = one.value
+
+        return one
+
+
+def both(kept: Placeholders, mine: Placeholders) -> Placeholders:
+    """Return what two calls have hidden that began at one state; what is `kept` keeps its numbers.
+
+    >>> def email(number: int, value: str) -> Placeholder:
+    ...     return Placeholder(kind=PiiKind.EMAIL, number=number, value=value)
+    >>> kept, mine = (Placeholders(given=(email(1, one),)) for one in ("a@b.co", "c@d.co"))
+    >>> [(one.token, one.value) for one in both(kept, mine).given]
+    [('[EMAIL_1]', 'a@b.co'), ('[EMAIL_2]', 'c@d.co')]
+    """
+    book = Book(kept)
+
+    for one in mine.given:
+        book.give(one.kind, one.value)
+
+    return book.state
+
+
+def hide(book: Book, text: str, findings: Iterable[Finding], digest: Digest) -> str:
+    """Return the text with placeholders for what was found; the book learns the new ones.
 
     `findings` are in order and do not overlap.
     """
-    spans = _with_lookalikes(text, tuple(findings))
-
-    if not spans:
-        return text, state
-
     pieces: list[str] = []
     at = 0
 
-    for one in spans:
-        placeholder, state = _given(state, one.kind, text[one.start : one.end], digest)
-        pieces += [text[at : one.start], placeholder.token]
+    for one in _with_lookalikes(text, tuple(findings)):
+        value = text[one.start : one.end]
+        kept = digest(value) if one.kind in NEVER_RESTORED else value
+        pieces += [text[at : one.start], book.give(one.kind, kept).token]
         at = one.end
 
-    return "".join([*pieces, text[at:]]), state
+    return "".join([*pieces, text[at:]]) if pieces else text
 
 
-def reveal(state: Placeholders, text: str, *, in_json: bool = False) -> str:
+def reveal(book: Book, text: str, *, in_json: bool = False) -> str:
     """Return the text with the values back in place of their placeholders.
 
     A placeholder that was never given out, or is never restored, stays as it is. Models change
     what they repeat, so `[Email 1]` and `\\[EMAIL\\_1\\]` are understood as well. `in_json` says
     that the text is JSON, in whose strings the values stand.
     """
-    if not state.given or not _OPENING.search(text):
+    if not _OPENING.search(text):
         return text
 
-    values = _restorable(state)
-
     def put_back(found: re.Match[str]) -> str:
-        value = values.get((_kind(found["kind"]), int(found["number"])))
+        value = book.value(_kind(found["kind"]), int(found["number"]))
 
         if value is None:
             return found[0]
@@ -91,42 +139,42 @@ def reveal(state: Placeholders, text: str, *, in_json: bool = False) -> str:
     return _IN_JSON.sub(put_back, text) if in_json else _TOLERANT.sub(put_back, text)
 
 
-def _restorable(state: Placeholders) -> Mapping[tuple[str, int], str]:
-    return {
-        (one.kind.upper(), one.number): one.value
-        for one in state.given
-        if one.kind not in NEVER_RESTORED
-    }
-
-
 _OPENING = re.compile("[\\[\u3010]")
-_KINDS = "|".join(
-    "[ _-]?".join(kind.upper().split("_")) for kind in sorted(PiiKind, key=len, reverse=True)
-)
-_RESTORED_KINDS = "|".join(
-    "[ _-]?".join(kind.upper().split("_"))
-    for kind in sorted(PiiKind, key=len, reverse=True)
-    if kind not in NEVER_RESTORED
-)
-_BETWEEN = r"(?:\\?[ _-]|\u00a0){1,2}"
+
+
+def _kinds(within: str, kinds: Iterable[PiiKind]) -> str:
+    """Return the pattern of kinds; their words are joined by what `within` matches, or nothing."""
+    longest_first = sorted(kinds, key=len, reverse=True)
+    return "|".join(f"(?:{within})?".join(kind.upper().split("_")) for kind in longest_first)
+
+
+_WITHIN = r"\\?[ _-]|\u00a0"
+_BETWEEN = rf"(?:{_WITHIN}){{1,2}}"
 # A backslash before the bracket is the model's only if there is one before the other bracket too.
 _FORM = (
-    r"(?:\\\[(?=[\w \\-]{{1,40}}\\\])|\[|\u3010) ?(?P<kind>{kinds}){between}"
+    r"(?:\\\[(?=[\w \\\u00a0-]{{1,40}}\\\])|\[|\u3010) ?(?P<kind>{kinds}){between}"
     r"(?P<number>\d{{1,6}}) ?(?:\\?\]|\u3011)"
 )
-_TOLERANT = re.compile(_FORM.format(kinds=_KINDS, between=_BETWEEN), re.IGNORECASE)
+_TOLERANT = re.compile(
+    _FORM.format(kinds=_kinds(_WITHIN, PiiKind), between=_BETWEEN), re.IGNORECASE
+)
+_LOOKALIKE = re.compile(
+    _FORM.format(kinds=_kinds(_WITHIN, set(PiiKind) - NEVER_RESTORED), between=_BETWEEN),
+    re.IGNORECASE,
+)
 # In JSON a sign after a backslash is one of JSON's own, so none is taken away.
-_IN_JSON = re.compile(rf"\[ ?(?P<kind>{_KINDS})[ _-](?P<number>\d{{1,6}}) ?\]", re.IGNORECASE)
-_LOOKALIKE = re.compile(_FORM.format(kinds=_RESTORED_KINDS, between=_BETWEEN), re.IGNORECASE)
+_IN_JSON = re.compile(
+    rf"\[ ?(?P<kind>{_kinds('[ _-]', PiiKind)})[ _-](?P<number>\d{{1,6}}) ?\]", re.IGNORECASE
+)
 
 
 def _kind(written: str) -> str:
-    """Return a kind as placeholders write it.
+    """Return the letters of a kind, however its words are joined.
 
-    >>> _kind("ip address")
-    'IP_ADDRESS'
+    >>> _kind("ip address"), _kind("IP\\\\_ADDRESS")
+    ('IPADDRESS', 'IPADDRESS')
     """
-    return re.sub("[ -]", "_", written.upper()) if len(written) > 2 else written
+    return "".join(filter(str.isalpha, written.upper()))
 
 
 def _with_lookalikes(text: str, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -137,27 +185,18 @@ def _with_lookalikes(text: str, findings: tuple[Finding, ...]) -> tuple[Finding,
     if not _OPENING.search(text):
         return findings
 
+    ends = [one.end for one in findings]
+
+    def is_free(start: int, end: int) -> bool:
+        after = bisect.bisect_right(ends, start)  # the first finding that does not end before
+        return after == len(findings) or end <= findings[after].start
+
     looks = [
         Finding(start=found.start(), end=found.end(), kind=PiiKind.TEXT)
         for found in _LOOKALIKE.finditer(text)
-        if all(found.end() <= one.start or one.end <= found.start() for one in findings)
+        if is_free(found.start(), found.end())
     ]
     return tuple(sorted([*findings, *looks], key=lambda one: one.start)) if looks else findings
-
-
-def _given(
-    state: Placeholders, kind: PiiKind, value: str, digest: Digest
-) -> tuple[Placeholder, Placeholders]:
-    """Return the placeholder of a value, the one that it has already or a new one."""
-    kept = digest(value) if kind in NEVER_RESTORED else value
-    same = [one for one in state.given if one.kind is kind]
-
-    for one in same:
-        if one.value == kept:
-            return one, state
-
-    new = Placeholder(kind=kind, number=len(same) + 1, value=kept)
-    return new, replace(state, given=(*state.given, new))
 
 
 MOST_HELD_BACK = 40

@@ -26,8 +26,11 @@ class PrivacyStore(Protocol):
     async def contents(self, tenant: str, decision_id: str) -> tuple[KeptContent, ...]:
         """Return what is kept of a call."""
 
-    async def keep_vault(self, key: bytes, row: KeptVault) -> bool:
-        """Keep a vault, or replace it, if `key` is still its subject's; say whether."""
+    async def keep_vault(self, key: bytes, row: KeptVault, *, before: bytes | None) -> bool:
+        """Keep a vault, in place of the one that is sealed as `before`; say whether.
+
+        It is not kept if `key` is not its subject's any more, or another vault is there by now.
+        """
 
     async def vault(self, tenant: str, conversation: str, subject: str) -> KeptVault | None:
         """Return the vault of a conversation with one subject."""

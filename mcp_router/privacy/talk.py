@@ -41,10 +41,15 @@ _CUSTOMER = "customer:"
 _OTHERS = ("ticket:", "run:", "decision:")
 
 
-def subject_of(name: str) -> str:
-    """Return the subject that somebody names: a customer, if the name does not say otherwise.
+def subjects_of(name: str) -> tuple[str, ...]:
+    """Return whom somebody may mean by a name: a customer, or what the name itself says first.
 
-    >>> subject_of("4711"), subject_of("ticket:77")
-    ('customer:4711', 'ticket:77')
+    A host's customers may be called anything, `ticket:77` too: then it is both.
+
+    >>> subjects_of("4711")
+    ('customer:4711',)
+    >>> subjects_of("ticket:77")
+    ('ticket:77', 'customer:ticket:77')
     """
-    return name if name.startswith((_CUSTOMER, *_OTHERS)) else f"{_CUSTOMER}{name}"
+    customer = f"{_CUSTOMER}{name}"
+    return (name, customer) if name.startswith((_CUSTOMER, *_OTHERS)) else (customer,)

@@ -20,6 +20,7 @@ from mcp_router.domain.privacy import Finding, PiiCount, PiiKind
 from mcp_router.privacy.json_texts import hide_in_json
 from mcp_router.privacy.placeholders import (
     NO_PLACEHOLDERS,
+    Book,
     Digest,
     Placeholders,
     held_back,
@@ -36,7 +37,7 @@ EXPLANATION = (
 
 
 class Veil:
-    """Hides and reveals for one call; `state` is what the conversation has hidden so far."""
+    """Hides and reveals for one call, and goes on where its conversation stands."""
 
     def __init__(
         self,
@@ -45,15 +46,25 @@ class Veil:
         *,
         state: Placeholders = NO_PLACEHOLDERS,
         hides: bool = True,
+        kept_under: bytes | None = None,
     ) -> None:
-        """Start where the conversation stands; one that does not `hide` only counts."""
+        """Start where the conversation stands; one that does not `hide` only counts.
+
+        `kept_under` is the wrapped key that the subject had then; None: nothing is to be kept.
+        """
         self._detector = detector
         self._digest = digest
         self._hides = hides
         self._hidden: dict[Message, Message] = {}  # each turn once, however often it is sent
         self._seen: dict[PiiKind, set[str]] = {}
-        self.state = state
+        self._book = Book(state)
+        self.kept_under = kept_under
         self.has_revealed = False
+
+    @property
+    def state(self) -> Placeholders:
+        """Return what the conversation has hidden so far."""
+        return self._book.state
 
     @property
     def counts(self) -> tuple[PiiCount, ...]:
@@ -88,14 +99,14 @@ class Veil:
 
     def revealed(self, text: str) -> str:
         """Return a piece of an answer as the requester may see it."""
-        return reveal(self.state, text) if self._hides else text
+        return reveal(self._book, text) if self._hides else text
 
     def keepable(self, request: CompletionRequest) -> CompletionRequest:
         """Return the request as it may be kept: only what is never restored stays hidden."""
         messages = (
             replace(
                 one,
-                content=reveal(self.state, one.content),
+                content=reveal(self._book, one.content),
                 tool_calls=tuple(map(self._revealed_call, one.tool_calls)),
             )
             for one in map(self._behind, request.messages)
@@ -108,7 +119,7 @@ class Veil:
         behind = self._behind(turn)
         return replace(
             answer,
-            text=reveal(self.state, behind.content),
+            text=reveal(self._book, behind.content),
             tool_calls=tuple(map(self._revealed_call, behind.tool_calls)),
         )
 
@@ -144,11 +155,10 @@ class Veil:
             for one in found:
                 self._seen.setdefault(one.kind, set()).add(text[one.start : one.end])
 
-        hidden, self.state = hide(self.state, text, found, self._digest)
-        return hidden
+        return hide(self._book, text, found, self._digest)
 
     def _revealed_call(self, call: ToolCall) -> ToolCall:
-        arguments = reveal(self.state, call.arguments_json, in_json=True)
+        arguments = reveal(self._book, call.arguments_json, in_json=True)
         return replace(call, arguments_json=arguments)
 
 

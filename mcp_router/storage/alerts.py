@@ -1,6 +1,7 @@
 """Alerts and counts as every kind of database keeps them: as JSON in their rows."""
 
 import json
+from collections.abc import Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,6 +28,20 @@ def read_alert(text: str) -> Alert:
         return _ALERT.validate_python(json.loads(text))
     except (ValidationError, json.JSONDecodeError):
         raise _unreadable() from None
+
+
+def write_ids(ids: Sequence[str]) -> str:
+    """Return ids as the one text that a window has for them; none of them has a space."""
+    return " ".join(ids)
+
+
+def read_ids(text: str) -> tuple[str, ...]:
+    """Return the ids of a text.
+
+    >>> read_ids(write_ids(["alr_1", "alr_2"]))
+    ('alr_1', 'alr_2')
+    """
+    return tuple(text.split())
 
 
 def write_counts(counts: DayCounts) -> str:

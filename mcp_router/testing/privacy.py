@@ -54,14 +54,20 @@ class MemoryPrivacy:
         ]
         return tuple(sorted(mine, key=lambda row: row.kind, reverse=True))
 
-    async def keep_vault(self, key: bytes, row: KeptVault) -> bool:
-        """Keep a vault, or replace it, if `key` is still its subject's; say whether."""
+    async def keep_vault(self, key: bytes, row: KeptVault, *, before: bytes | None) -> bool:
+        """Keep a vault, in place of the one that is sealed as `before`; say whether."""
         await self._work()
+
+        place = row.tenant, row.conversation, row.subject
+        there = self._vaults.get(place)
 
         if self._keys.get((row.tenant, row.subject)) != key:
             return False
 
-        self._vaults[row.tenant, row.conversation, row.subject] = row
+        if there is not None and there.sealed != before:
+            return False
+
+        self._vaults[place] = row
         return True
 
     async def vault(self, tenant: str, conversation: str, subject: str) -> KeptVault | None:

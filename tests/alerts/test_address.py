@@ -17,6 +17,7 @@ from mcp_router.alerts.address import checked, look_up, may_reach
         "2606:4700::1",
         "::ffff:8.8.8.8",
         "64:ff9b::808:808",
+        "::ffff:0:8.8.8.8",
     ],
 )
 def test_the_open_network_may_be_reached(address: str) -> None:
@@ -47,6 +48,8 @@ def test_the_open_network_may_be_reached(address: str) -> None:
         "::7f00:1",
         "64:ff9b::7f00:1",
         "64:ff9b::a00:1",
+        "64:ff9b:1::a00:1",
+        "::ffff:0:10.0.0.1",
         "2002:7f00:1::",
         "2002:c0a8:101::1",
         "2001:0:4136:e378:8000:63bf:3fff:fdd2",
@@ -78,6 +81,9 @@ def test_this_machine_and_its_network_may_be_reached_only_where_allowed(address:
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
         "2002:a9fe:a9fe::",
+        "::ffff:0:169.254.169.254",
+        "::ffff:0:100.100.100.200",
+        "64:ff9b:1::a9fe:a9fe",
         "localhost",
         "127.1",
         "",

@@ -6,16 +6,16 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_router.alerts.aggregate import WINDOW_MS, judge, merged
+from mcp_router.alerts.aggregate import REMEMBERED, WINDOW_MS, judge, merged
 from mcp_router.domain.alert import Alert, AlertKind, Judged, Window
 
 ALERT = Alert(alert_id="alr_1", kind=AlertKind.ERROR_BURST, key="k", at_ms=1)
-TOLD = Window(key="k", told_ms=100, last_id="alr_0")
+TOLD = Window(key="k", told_ms=100, ids=("alr_0",))
 
 
 def test_the_first_of_a_key_is_told_at_once() -> None:
     assert judge(None, ALERT, 5) == Judged(
-        window=Window(key="k", told_ms=5, last_id="alr_1"), told=ALERT
+        window=Window(key="k", told_ms=5, ids=("alr_1",)), told=ALERT
     )
 
 
@@ -23,18 +23,22 @@ def test_what_comes_within_the_window_waits_and_counts() -> None:
     second = replace(ALERT, alert_id="alr_2", count=4)
     first = judge(TOLD, ALERT, 100 + WINDOW_MS - 1)
 
-    assert first == Judged(window=replace(TOLD, waiting=ALERT, last_id="alr_1"))
+    assert first == Judged(window=replace(TOLD, waiting=ALERT, ids=("alr_0", "alr_1")))
     assert judge(first.window, second, 101) == Judged(
-        window=replace(TOLD, waiting=replace(second, count=5), last_id="alr_2")
+        window=replace(
+            TOLD,
+            waiting=replace(second, count=5, also=("alr_1",)),
+            ids=("alr_0", "alr_1", "alr_2"),
+        )
     )
 
 
 def test_what_waits_is_told_when_the_window_is_over() -> None:
-    waiting = replace(TOLD, waiting=ALERT, last_id="alr_1")
+    waiting = replace(TOLD, waiting=ALERT, ids=("alr_0", "alr_1"))
 
     assert judge(waiting, None, 99 + WINDOW_MS) == Judged(window=waiting)
     assert judge(waiting, None, 100 + WINDOW_MS) == Judged(
-        window=Window(key="k", told_ms=100 + WINDOW_MS, last_id="alr_1"), told=ALERT
+        window=Window(key="k", told_ms=100 + WINDOW_MS, ids=("alr_0", "alr_1")), told=ALERT
     )
 
 
@@ -46,7 +50,7 @@ def test_a_quiet_key_stays_quiet_and_tells_the_next_one_at_once() -> None:
 
 
 def test_the_same_alert_again_changes_nothing() -> None:
-    window = replace(TOLD, waiting=ALERT, last_id="alr_1")
+    window = replace(TOLD, waiting=ALERT, ids=("alr_0", "alr_1"))
 
     assert judge(window, ALERT, 100 + WINDOW_MS) == Judged(window=window)
 
@@ -59,7 +63,31 @@ def test_the_newer_of_two_speaks_for_both() -> None:
     newer = replace(ALERT, alert_id="alr_2", at_ms=9)
 
     assert merged(None, ALERT) == ALERT
-    assert merged(ALERT, newer) == replace(newer, count=2)
+    assert merged(ALERT, newer) == replace(newer, count=2, also=("alr_1",))
+
+
+def test_what_one_replica_has_merged_another_one_does_not_tell_again() -> None:
+    second = replace(ALERT, alert_id="alr_2")
+    third = replace(ALERT, alert_id="alr_3")
+    both = judge(None, merged(ALERT, second), 5)
+
+    assert both.told == replace(second, count=2)
+    assert judge(both.window, ALERT, 6) == Judged(window=both.window)
+    assert judge(both.window, merged(ALERT, second), 5 + WINDOW_MS) == Judged(window=both.window)
+
+    partly = judge(both.window, merged(merged(third, ALERT), second), 5 + WINDOW_MS)
+    assert partly.told == replace(third, count=1)
+
+
+def test_only_the_newest_alerts_of_a_key_are_known_by_their_ids() -> None:
+    window = judge(None, ALERT, 5).window
+
+    for number in range(100):
+        window = judge(window, replace(ALERT, alert_id=f"alr_x{number}"), 6).window
+
+    assert window.ids == tuple(f"alr_x{number}" for number in range(100 - REMEMBERED, 100))
+    assert window.waiting is not None
+    assert (window.waiting.count, len(window.waiting.also)) == (100, REMEMBERED)
 
 
 @given(st.lists(st.integers(min_value=0, max_value=WINDOW_MS), max_size=60))

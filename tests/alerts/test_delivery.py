@@ -58,6 +58,50 @@ async def test_a_receiver_that_hangs_holds_up_no_other(
     assert len(other.arrived) == 1
 
 
+async def test_what_is_noted_while_a_receiver_hangs_is_told_to_the_others(
+    house: House, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async with receiving(tmp_path_factory.mktemp("other")) as other:
+        receiver.answers += [HANG]
+
+        async with running(house, webhook(receiver, "slow"), webhook(other, "quick")) as alerts:
+            to_slow, to_quick = alerts.turns
+            alerts.observe(FELL_BACK)
+            await alerts.take_in()
+            hanging = asyncio.ensure_future(to_slow())
+            await asyncio.wait_for(receiver.came.wait(), 10)
+
+            alerts.observe(OVER)
+            await alerts.take_in()
+            await to_quick()
+
+            assert len(other.arrived) == 2
+            assert not hanging.done()
+            await asyncio.wait_for(hanging, 10)
+
+
+async def test_a_turn_that_is_cut_off_is_taken_up_again_after_its_lease(
+    house: House, receiver: Receiver
+) -> None:
+    receiver.answers += [HANG]
+
+    async with running(house, webhook(receiver)) as alerts:
+        (turn,) = alerts.turns
+        alerts.observe(OVER)
+        await alerts.take_in()
+        ending = asyncio.ensure_future(turn())
+        await asyncio.wait_for(receiver.came.wait(), 10)
+        ending.cancel()
+        await asyncio.wait([ending])
+
+        await turn()
+        assert len(receiver.arrived) == 1
+        house.clock.advance(60)
+        await turn()
+
+    assert receiver.ids[0] == receiver.ids[1]
+
+
 async def test_a_receiver_that_is_gone_gets_nothing_more_until_it_has_another_url(
     house: House, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -111,6 +111,18 @@ async def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
         ("200", Receipt(status=200, told="status 200")),
         ("410", Receipt(status=410, told="status 410")),
         ("429\nretry-after: 30", Receipt(status=429, told="status 429", retry_after_s=30.0)),
+        (
+            "429\ndate: Sat, 21 Nov 2026 12:00:00 GMT\nretry-after: Sat, 21 Nov 2026 12:01:30 GMT",
+            Receipt(status=429, told="status 429", retry_after_s=90.0),
+        ),
+        (
+            "503\ndate: Sat, 21 Nov 2026 12:00:00 GMT\nretry-after: Fri, 20 Nov 2026 12:00:00 GMT",
+            Receipt(status=503, told="status 503", retry_after_s=0.0),
+        ),
+        (
+            "503\nretry-after: Sat, 21 Nov 2026 12:00:00 GMT",
+            Receipt(status=503, told="status 503"),
+        ),
         ("503\nretry-after: soon", Receipt(status=503, told="status 503")),
         ("503\nretry-after: inf", Receipt(status=503, told="status 503")),
         ("503\nretry-after: -1", Receipt(status=503, told="status 503")),

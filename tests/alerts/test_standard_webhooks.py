@@ -1,4 +1,4 @@
-"""Our signatures are those of the standard's own library, and are checked as it says."""
+"""Our signatures are those of the standard's own library."""
 
 import base64
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from mcp_router.alerts.standard_webhooks import TOLERANCE_S, key_of, sign, verify
+from mcp_router.alerts.standard_webhooks import key_of, sign
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_" + base64.b64encode(b"another secret of 32 bytes here!").decode()
@@ -38,57 +38,11 @@ def test_every_signature_is_the_librarys(secret: bytes, name: str, at_s: int, bo
     assert ours == theirs
 
 
-def verified(
-    *,
-    keys: tuple[bytes, ...] = (KEY,),
-    name: str = ID,
-    at: str = str(AT_S),
-    signatures: str = SIGNED,
-    body: bytes = BODY,
-    now_s: int = AT_S,
-) -> bool:
-    return verify(
-        keys, message_id=name, timestamp=at, signatures=signatures, body=body, now_s=now_s
-    )
-
-
-def test_a_signature_is_good_for_five_minutes_either_way() -> None:
-    assert verified()
-    assert verified(now_s=AT_S + TOLERANCE_S)
-    assert verified(now_s=AT_S - TOLERANCE_S)
-    assert not verified(now_s=AT_S + TOLERANCE_S + 1)
-    assert not verified(now_s=AT_S - TOLERANCE_S - 1)
-
-
 def test_each_secret_signs_so_that_either_side_may_change_first() -> None:
     both = sign([OTHER_KEY, KEY], message_id=ID, timestamp_s=AT_S, body=BODY)
 
-    assert both.split(" ")[1] == SIGNED
-    assert verified(signatures=both)
-    assert verified(signatures=both, keys=(OTHER_KEY,))
-    assert verified(keys=(OTHER_KEY, KEY))
-    assert not verified(keys=(OTHER_KEY,))
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"name": "msg_x"},
-        {"at": str(AT_S + 1)},
-        {"at": "soon"},
-        {"at": ""},
-        {"at": "-1"},
-        {"body": BODY + b" "},
-        {"signatures": ""},
-        {"signatures": SIGNED.replace("v1,", "v1a,")},
-        {"signatures": SIGNED.removeprefix("v1,")},
-        {"signatures": SIGNED[:-2]},
-        {"signatures": "v1,é"},
-        {"keys": ()},
-    ],
-)
-def test_whatever_is_changed_is_seen(changed: dict[str, str]) -> None:
-    assert not verified(**changed)  # type: ignore[arg-type]  # each row names its own arguments
+    other = sign([OTHER_KEY], message_id=ID, timestamp_s=AT_S, body=BODY)
+    assert both == f"{other} {SIGNED}"
 
 
 @pytest.mark.parametrize("text", ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_?!"])

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from mcp_router.alerts.aggregate import WINDOW_MS, judge
+from mcp_router.alerts.aggregate import WINDOW_MS, judge, merged
 from mcp_router.domain.alert import (
     Alert,
     AlertKind,
@@ -100,6 +100,17 @@ async def test_the_same_alert_again_is_neither_told_nor_counted_again(store: Ope
     await store.alerts.admit([], INTAKE)
 
     assert await due(store, "ops") == [("alr_1", 1), ("alr_2", 1)]
+
+
+async def test_what_was_merged_is_known_when_another_replica_brings_it(store: Opened) -> None:
+    await store.alerts.admit([merged(alert("1"), alert("2"))], INTAKE)
+    await store.alerts.admit([merged(alert("3"), alert("4"))], INTAKE)
+    await store.alerts.admit([alert("1"), alert("3")], INTAKE)
+    store.advance(5 * MINUTE_S)
+    await store.alerts.admit([alert("1"), merged(alert("2"), alert("3"))], INTAKE)
+    await store.alerts.admit([], INTAKE)
+
+    assert await due(store, "ops") == [("alr_2", 2), ("alr_4", 2)]
 
 
 async def test_an_alert_that_nobody_wants_is_not_kept(store: Opened) -> None:

@@ -66,11 +66,11 @@ async def test_content_is_kept_under_the_key_that_is_there(privacy: PrivacyStore
 
 async def test_content_is_not_kept_under_another_key_or_none(privacy: PrivacyStore) -> None:
     assert not await privacy.keep_contents(KEY, [PROMPT])
-    assert not await privacy.keep_vault(KEY, VAULT)
+    assert not await privacy.keep_vault(KEY, VAULT, before=None)
     await privacy.ensure_key("acme", SUBJECT, KEY, 1_000)
 
     assert not await privacy.keep_contents(OTHER_KEY, [PROMPT])
-    assert not await privacy.keep_vault(OTHER_KEY, VAULT)
+    assert not await privacy.keep_vault(OTHER_KEY, VAULT, before=None)
     assert await privacy.contents("acme", "dec_1") == ()
     assert await privacy.vault("acme", VAULT.conversation, SUBJECT) is None
 
@@ -79,13 +79,27 @@ async def test_a_vault_belongs_to_one_conversation_with_one_subject(privacy: Pri
     await privacy.ensure_key("acme", SUBJECT, KEY, 1_000)
     later = replace(VAULT, sealed=b"later", at_ms=2_000)
 
-    assert await privacy.keep_vault(KEY, VAULT)
+    assert await privacy.keep_vault(KEY, VAULT, before=None)
     assert await privacy.vault("acme", VAULT.conversation, SUBJECT) == VAULT
-    assert await privacy.keep_vault(KEY, later)
+    assert await privacy.keep_vault(KEY, later, before=VAULT.sealed)
     assert await privacy.vault("acme", VAULT.conversation, SUBJECT) == later
     assert await privacy.vault("acme", VAULT.conversation, "another") is None
     assert await privacy.vault("acme", "another", SUBJECT) is None
     assert await privacy.vault("other", VAULT.conversation, SUBJECT) is None
+
+
+async def test_of_two_calls_that_replace_one_vault_the_second_is_told(
+    privacy: PrivacyStore,
+) -> None:
+    await privacy.ensure_key("acme", SUBJECT, KEY, 1_000)
+    mine, other = replace(VAULT, sealed=b"mine"), replace(VAULT, sealed=b"another call's")
+
+    assert await privacy.keep_vault(KEY, other, before=None)
+    assert not await privacy.keep_vault(KEY, mine, before=None)
+    assert not await privacy.keep_vault(KEY, mine, before=VAULT.sealed)
+    assert await privacy.vault("acme", VAULT.conversation, SUBJECT) == other
+    assert await privacy.keep_vault(KEY, mine, before=other.sealed)
+    assert await privacy.vault("acme", VAULT.conversation, SUBJECT) == mine
 
 
 async def test_erasing_forgets_the_key_and_all_under_it_and_says_so_in_the_log(
@@ -94,7 +108,7 @@ async def test_erasing_forgets_the_key_and_all_under_it_and_says_so_in_the_log(
     await privacy.ensure_key("acme", SUBJECT, KEY, 1_000)
     await privacy.ensure_key("acme", "another", OTHER_KEY, 1_000)
     await privacy.keep_contents(KEY, [PROMPT, ANSWER])
-    await privacy.keep_vault(KEY, VAULT)
+    await privacy.keep_vault(KEY, VAULT, before=None)
     other = replace(PROMPT, subject="another", decision_id="dec_2")
     await privacy.keep_contents(OTHER_KEY, [other])
 
@@ -135,7 +149,7 @@ async def test_what_is_old_goes_and_the_rest_stays(privacy: PrivacyStore) -> Non
     await privacy.ensure_key("acme", SUBJECT, KEY, 1_000)
     young = replace(PROMPT, decision_id="dec_2", at_ms=5_000)
     await privacy.keep_contents(KEY, [PROMPT, young])
-    await privacy.keep_vault(KEY, VAULT)
+    await privacy.keep_vault(KEY, VAULT, before=None)
 
     assert await privacy.prune(contents_before_ms=5_000, vaults_before_ms=1_000) == 1
     assert await privacy.contents("acme", "dec_1") == ()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+import anyio
 import pytest
 
 from mcp_router.domain.budget import Account, Balance, BudgetScope
@@ -18,6 +19,7 @@ from mcp_router.domain.record import Record
 from mcp_router.domain.secret import Secret
 from mcp_router.errors import ContentKeyMissing, ContentKeyWrong, StorageUnavailable
 from mcp_router.privacy.keeper import Privacy
+from mcp_router.privacy.keys import Digester, derived
 from mcp_router.privacy.talk import Talk
 from mcp_router.privacy_settings import PrivacySettings
 from mcp_router.testing.clock import ManualClock
@@ -215,6 +217,84 @@ async def test_what_is_kept_after_erasing_is_kept_under_a_new_key() -> None:
 
     assert await bench.privacy.read("acme", "dec_1") == ()
     assert len(await bench.privacy.read("acme", "dec_2")) == 2
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["first call", "later call"])
+@pytest.mark.parametrize("comes_between", [True, False], ids=["and a new call", "and nothing"])
+async def test_a_call_under_way_brings_nothing_back_that_was_erased(
+    is_first: bool, comes_between: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench()
+
+    if not is_first:
+        await bench.talk()
+
+    veil = await bench.privacy.veil(replace(TALK, decision_id="dec_2"))
+    veil.hide(ASK)
+    await bench.privacy.erase("acme", "customer:4711", who="maya", why="x")
+
+    if comes_between:
+        bare = CompletionRequest(messages=(Message(role=Role.USER, content="Hello?"),))
+        later = replace(TALK, decision_id="dec_3")
+        await bench.privacy.keep(later, await bench.privacy.veil(later), bare, said("Hello."))
+
+    await bench.privacy.keep(replace(TALK, decision_id="dec_2"), veil, ASK, said("Dear you!"))
+
+    assert await bench.privacy.read("acme", "dec_2") == ()
+    assert await bench.restored(TALK) == "[EMAIL_1]"
+    assert len(await bench.privacy.read("acme", "dec_3")) == (2 if comes_between else 0)
+    assert "content of dec_2 was not kept: it was erased meanwhile" in caplog.text
+
+
+async def test_a_vault_of_a_later_key_is_no_reason_not_to_answer() -> None:
+    bench = Bench()
+    await bench.talk()
+    digester = Digester(derived(bytes.fromhex("a1" * 32), "digest", tenant="acme"))
+    names = digester.digest("conversation", "ticket:7"), digester.digest("subject", "customer:4711")
+    row = await bench.store.vault("acme", *names)
+    assert row is not None
+    key = await bench.store.key("acme", row.subject)
+    assert key is not None
+    await bench.store.keep_vault(key, replace(row, sealed=b"x" * 40), before=row.sealed)
+
+    assert await bench.restored(TALK) == "[EMAIL_1]"
+    await bench.talk(replace(TALK, decision_id="dec_2"))
+    assert await bench.restored(TALK) == "a@example.com"
+
+
+async def test_two_calls_of_one_conversation_at_once_give_out_no_number_twice() -> None:
+    bench = Bench()
+    await bench.talk()
+    texts = {"dec_2": "b@example.com", "dec_3": "c@example.com"}
+    asked = {
+        name: CompletionRequest(messages=(Message(role=Role.USER, content=text),))
+        for name, text in texts.items()
+    }
+    talks = {name: replace(TALK, decision_id=name) for name in texts}
+    veils = {name: await bench.privacy.veil(talk) for name, talk in talks.items()}
+
+    for name, veil in veils.items():
+        veil.hide(asked[name])
+
+    async with anyio.create_task_group() as tasks:
+        for name, veil in veils.items():
+            tasks.start_soon(bench.privacy.keep, talks[name], veil, asked[name], said("Yes."))
+
+    told = await bench.restored(TALK, "[EMAIL_1] [EMAIL_2] [EMAIL_3]")
+    assert sorted(told.split()) == ["a@example.com", "b@example.com", "c@example.com"]
+
+
+async def test_a_call_that_began_without_the_store_keeps_nothing_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    bench.store.broken = True
+    veil = await bench.privacy.veil(TALK)
+    bench.store.broken = False
+    await bench.privacy.keep(TALK, veil, ASK, said("Yes."))
+
+    assert await bench.privacy.read("acme", "dec_1") == ()
+    assert "content of dec_1 was not kept" in caplog.text
 
 
 async def test_erasing_without_the_key_is_refused_where_one_was_used() -> None:

@@ -10,12 +10,14 @@ from mcp_router.domain.privacy import NEVER_RESTORED, PiiKind
 from mcp_router.privacy.placeholders import (
     MOST_HELD_BACK,
     NO_PLACEHOLDERS,
+    Book,
     Placeholder,
     Placeholders,
+    both,
     held_back,
     hide,
-    reveal,
 )
+from mcp_router.privacy.placeholders import reveal as revealed_by
 from mcp_router.privacy.vault import read_vault, write_vault
 from mcp_router.signals.pii_spans import find_pii
 
@@ -27,7 +29,12 @@ def digest(value: str) -> str:
 
 
 def hidden(text: str, state: Placeholders = NO_PLACEHOLDERS) -> tuple[str, Placeholders]:
-    return hide(state, text, find_pii(text), digest)
+    book = Book(state)
+    return hide(book, text, find_pii(text), digest), book.state
+
+
+def reveal(state: Placeholders, text: str, *, in_json: bool = False) -> str:
+    return revealed_by(Book(state), text, in_json=in_json)
 
 
 def test_the_same_value_has_the_same_placeholder_and_another_one_has_another() -> None:
@@ -80,6 +87,18 @@ def test_what_models_make_of_a_placeholder_is_understood(written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "written",
+    ["[IP_ADDRESS_1]", "\\[IP\\_ADDRESS\\_1\\]", "[IP\\_ADDRESS\\_1]", "[Ip address 1]",
+     "\\[ip-address\u00a01\\]", "[IP\u00a0ADDRESS 1]", "[IPADDRESS_1]"],
+)  # fmt: skip
+def test_what_models_make_of_a_placeholder_of_two_words_is_understood(written: str) -> None:
+    _, state = hidden("203.0.113.7")
+
+    assert reveal(state, f"From {written}.") == "From 203.0.113.7."
+    assert hidden(written)[0] == "[TEXT_1]", "typed by a customer it is none of ours"
+
+
+@pytest.mark.parametrize(
     "written", ["[EMAIL_2]", "[EMAIL]", "EMAIL_1", "[FOO_1]", "[1]", "[EMAIL_1"]
 )
 def test_what_was_never_given_out_stays_as_it_is(written: str) -> None:
@@ -102,6 +121,23 @@ def test_kinds_of_two_words_come_back() -> None:
 
     assert text == "from [IP_ADDRESS_1], born on [DATE_OF_BIRTH_1]"
     assert reveal(state, "[ip address 1] [Date-of-birth_1]") == "203.0.113.7 12/03/1984"
+    assert reveal(state, "\\[DATE\\_OF\\_BIRTH\\_1\\]") == "12/03/1984"
+
+
+def test_what_two_calls_have_hidden_at_once_has_one_number_each() -> None:
+    _, before = hidden("a@example.com")
+    _, kept = hidden("b@example.com and +44 20 7946 0958", before)
+    _, mine = hidden("c@example.com, b@example.com", before)
+
+    after = both(kept, mine)
+
+    assert [(one.token, one.value) for one in after.given] == [
+        ("[EMAIL_1]", "a@example.com"),
+        ("[EMAIL_2]", "b@example.com"),
+        ("[PHONE_1]", "+44 20 7946 0958"),
+        ("[EMAIL_3]", "c@example.com"),
+    ]
+    assert both(after, kept) == both(kept, after) == after
 
 
 @settings(deadline=None)  # other work on the machine must not fail it

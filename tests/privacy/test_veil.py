@@ -1,6 +1,7 @@
 """Nothing personal passes the veil towards a model, in whatever part of a request it stands."""
 
 import json
+import time
 
 from mcp_router.domain.completion import (
     Completion,
@@ -90,6 +91,23 @@ def test_tools_arguments_and_answers_are_hidden_by_the_names_of_their_fields() -
         "note": "fine",
         "rows": [{"n": 1}],
     }
+
+
+def test_what_a_tool_brings_in_is_hidden_in_time_however_much_there_is_in_it() -> None:
+    rows = [f"{number}@b.co [EMAIL_{number}]" for number in range(20_000)]
+    request = asked(
+        Message(role=Role.TOOL, content=" ".join(rows), tool_call_id="c1"),
+        Message(role=Role.TOOL, content=json.dumps(rows), tool_call_id="c2"),
+    )
+    one = veil()
+    started_s = time.process_time()
+
+    _, plain, listed = one.hide(request).messages
+
+    assert time.process_time() - started_s < 20  # and minutes, if every value were compared to all
+    assert plain.content.endswith("[EMAIL_20000] [TEXT_20000]")
+    assert json.loads(listed.content)[-1] == "[EMAIL_20000] [TEXT_20000]"
+    assert one.reveal(answer(plain.content)).text == " ".join(rows)
 
 
 def test_a_tool_is_called_with_the_values_back() -> None:

@@ -16,7 +16,14 @@ from mcp_router.domain.alert import (
     Window,
 )
 from mcp_router.domain.record import StoredRecord
-from mcp_router.storage.alerts import read_alert, read_counts, write_alert, write_counts
+from mcp_router.storage.alerts import (
+    read_alert,
+    read_counts,
+    read_ids,
+    write_alert,
+    write_counts,
+    write_ids,
+)
 from mcp_router.storage.postgres.database import Connection, Database
 from mcp_router.storage.postgres.decisions import stored_record
 
@@ -260,7 +267,9 @@ async def _keep(connection: Connection, judged: Judged, intake: Intake, now_ms: 
     """Write how a key stands, and a row for each sink that is told."""
     window, told = judged.window, judged.told
     waiting = None if window.waiting is None else write_alert(window.waiting)
-    await connection.execute(_KEEP_WINDOW, (window.key, window.told_ms, window.last_id, waiting))
+    await connection.execute(
+        _KEEP_WINDOW, (window.key, window.told_ms, write_ids(window.ids), waiting)
+    )
 
     if told is not None:
         values = {
@@ -280,7 +289,7 @@ def _window(row: DictRow | None) -> Window | None:
     return Window(
         key=row["key"],
         told_ms=row["told_ms"],
-        last_id=row["last_id"],
+        ids=read_ids(row["last_id"]),
         waiting=None if row["waiting"] is None else read_alert(row["waiting"]),
     )
 

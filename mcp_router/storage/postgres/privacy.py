@@ -28,6 +28,7 @@ _KEEP_VAULT = """
     INSERT INTO vaults (tenant, conversation, subject, at_ms, sealed) VALUES (%s, %s, %s, %s, %s)
     ON CONFLICT (tenant, conversation, subject)
     DO UPDATE SET at_ms = excluded.at_ms, sealed = excluded.sealed
+    WHERE vaults.sealed = %s::bytea
 """
 _VAULT = """
     SELECT tenant, conversation, subject, at_ms, sealed FROM vaults
@@ -89,19 +90,19 @@ class PrivacyTable:
 
         return await self._database.run(job)
 
-    async def keep_vault(self, key: bytes, row: KeptVault) -> bool:
-        """Keep a vault, or replace it, if `key` is still its subject's; say whether."""
+    async def keep_vault(self, key: bytes, row: KeptVault, *, before: bytes | None) -> bool:
+        """Keep a vault, in place of the one that is sealed as `before`; say whether."""
 
         async def job(connection: Connection, again: bool) -> bool:
             async with connection.transaction():
                 if not await _holds(connection, row.tenant, row.subject, key):
                     return False
 
-                await connection.execute(
+                kept = await connection.execute(
                     _KEEP_VAULT,
-                    (row.tenant, row.conversation, row.subject, row.at_ms, row.sealed),
+                    (row.tenant, row.conversation, row.subject, row.at_ms, row.sealed, before),
                 )
-                return True
+                return kept.rowcount == 1
 
         return await self._database.run(job)
 

@@ -15,7 +15,14 @@ from mcp_router.domain.alert import (
     Window,
 )
 from mcp_router.domain.record import StoredRecord
-from mcp_router.storage.alerts import read_alert, read_counts, write_alert, write_counts
+from mcp_router.storage.alerts import (
+    read_alert,
+    read_counts,
+    read_ids,
+    write_alert,
+    write_counts,
+    write_ids,
+)
 from mcp_router.storage.owner import Host
 from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import stored_record
@@ -209,7 +216,7 @@ def _keep(connection: sqlite3.Connection, judged: Judged, intake: Intake, now_ms
     """Write how a key stands, and a row for each sink that is told."""
     window, told = judged.window, judged.told
     waiting = None if window.waiting is None else write_alert(window.waiting)
-    connection.execute(_KEEP_WINDOW, (window.key, window.told_ms, window.last_id, waiting))
+    connection.execute(_KEEP_WINDOW, (window.key, window.told_ms, write_ids(window.ids), waiting))
 
     if told is not None:
         text = write_alert(told)
@@ -225,7 +232,7 @@ def _window(row: sqlite3.Row | None) -> Window | None:
     return Window(
         key=row["key"],
         told_ms=row["told_ms"],
-        last_id=row["last_id"],
+        ids=read_ids(row["last_id"]),
         waiting=None if row["waiting"] is None else read_alert(row["waiting"]),
     )
 

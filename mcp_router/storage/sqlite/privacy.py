@@ -2,11 +2,19 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
+
+import anyio
 
 from mcp_router.domain.privacy import ContentKind, Erased, KeptContent, KeptVault
 from mcp_router.domain.record import Record
+from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.sqlite.database import Database
 from mcp_router.storage.sqlite.decisions import insert_record
+
+_LOG_TRIES = 10
+_LOG_PAUSE_S = 0.1
+_LOG_WAIT_MS = 50
 
 _KEY = "SELECT key FROM privacy_keys WHERE tenant = ? AND name = ?"
 
@@ -67,20 +75,21 @@ class PrivacyTable:
 
         return await self._database.read(job)
 
-    async def keep_vault(self, key: bytes, row: KeptVault) -> bool:
-        """Keep a vault, or replace it, if `key` is still its subject's; say whether."""
+    async def keep_vault(self, key: bytes, row: KeptVault, *, before: bytes | None) -> bool:
+        """Keep a vault, in place of the one that is sealed as `before`; say whether."""
 
         def job(connection: sqlite3.Connection) -> bool:
             if _key(connection, row.tenant, row.subject) != key:
                 return False
 
-            connection.execute(
+            kept = connection.execute(
                 "INSERT INTO vaults (tenant, conversation, subject, at_ms, sealed) "
                 "VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, sealed = excluded.sealed",
-                (row.tenant, row.conversation, row.subject, row.at_ms, row.sealed),
+                "ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, sealed = excluded.sealed "
+                "WHERE sealed = ?",
+                (row.tenant, row.conversation, row.subject, row.at_ms, row.sealed, before),
             )
-            return True
+            return kept.rowcount == 1
 
         return await self._database.write(job)
 
@@ -109,7 +118,9 @@ class PrivacyTable:
             insert_record(connection, event)
             return erased
 
-        return await self._database.write(job)
+        erased = await self._database.write(job)
+        await self._empty_log()
+        return erased
 
     async def prune(self, *, contents_before_ms: int, vaults_before_ms: int) -> int:
         """Delete what was kept before these times; say how much."""
@@ -122,6 +133,33 @@ class PrivacyTable:
             return contents.rowcount + vaults.rowcount
 
         return await self._database.write(job)
+
+    async def _empty_log(self) -> None:
+        """Take what was erased out of the write-ahead log too, as far as readers let that happen.
+
+        Until then the file itself holds it as well. Whoever reads an older state, such as an
+        export, needs the log: it is given up after some tries, and a later erasure tries again.
+        """
+        with suppress(StorageUnavailable):  # what was erased is erased all the same
+            for _ in range(_LOG_TRIES):
+                if await self._database.read(_emptied):
+                    return
+
+                await anyio.sleep(_LOG_PAUSE_S)
+
+
+def _emptied(connection: sqlite3.Connection) -> bool:
+    """Write the log into the file and empty it; say whether nobody was in the way."""
+    (usual_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    # It holds up writers for as long as it waits for readers.
+    connection.execute(f"PRAGMA busy_timeout = {_LOG_WAIT_MS}")
+
+    try:
+        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {usual_ms}")
+
+    return not busy
 
 
 def _key(connection: sqlite3.Connection, tenant: str, name: str) -> bytes | None:
