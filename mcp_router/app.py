@@ -11,12 +11,8 @@ from typing import TypeVar
 
 from mcp_router.actions import Actions
 from mcp_router.alerts.alerts import Alerts
-from mcp_router.anchors.anchors import open_anchor
-from mcp_router.audit.heads import HeadKeeper, HeadPace
+from mcp_router.audit.heads import HeadKeeper
 from mcp_router.audit.log import DecisionLog, RecordStore
-from mcp_router.audit.signing import open_signer
-from mcp_router.audit.sources import file_heads
-from mcp_router.audit_settings import AuditSettings
 from mcp_router.budget.budgets import Budgets
 from mcp_router.cache.answers import AnswerCache
 from mcp_router.clock import Clock, SystemClock
@@ -35,7 +31,7 @@ from mcp_router.learning.estimates import Estimates
 from mcp_router.ledger.ledger import ActionStore, Ledger
 from mcp_router.ledger_settings import LedgerSettings
 from mcp_router.lookups import Lookups
-from mcp_router.opening import open_detectors, open_tracer
+from mcp_router.opening import open_detectors, open_heads, open_tracer
 from mcp_router.policy.source import PolicySource
 from mcp_router.privacy.keeper import Privacy
 from mcp_router.providers.prices import PriceBook
@@ -216,6 +212,7 @@ def _keepers(
     )
     stack.push_async_callback(alerts.aclose)
     stack.push_async_callback(estimates.aclose)
+    stack.push_async_callback(stages.aclose)
     stack.push_async_callback(log.aclose)
     # Several routers of one process may share a store, and each counts for itself.
     process = f"{this_process()}#{make_id('app', clock.now_ms(), os.urandom)}"
@@ -228,26 +225,10 @@ def _keepers(
         estimates=estimates,
         health=HealthBoard(store.health, clock, process=process, gauge=metrics),
         stages=stages,
-        heads=_head_keeper(store, settings.audit, clock, alerts),
+        heads=open_heads(store.heads, settings.audit, clock, alerts),
         answers=AnswerCache(clock),
         privacy=privacy,
         scale=TokenScale(),
-    )
-
-
-def _head_keeper(store: Store, settings: AuditSettings, clock: Clock, alerts: Alerts) -> HeadKeeper:
-    """Return what signs the decision log's heads; the key is opened when the first one is due."""
-    return HeadKeeper(
-        store.heads,
-        clock,
-        os.urandom,
-        signer=lambda: open_signer(settings),
-        pace=HeadPace(every_s=settings.head_every_s, every_rows=settings.head_every_rows),
-        anchors=tuple(map(open_anchor, settings.anchors)),
-        anchored=lambda: file_heads(settings.anchors),
-        alarm=lambda broken: alerts.verification_failed(
-            source="store", seq=None, problem=broken.code
-        ),
     )
 
 

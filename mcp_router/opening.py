@@ -1,4 +1,4 @@
-"""Opens what the settings only name: what sends spans, and what finds personal data.
+"""Opens what the settings only name: what sends spans, signs heads, and finds personal data.
 
 Nothing here is wired to anything; that is for `app`.
 """
@@ -9,6 +9,13 @@ from contextlib import AsyncExitStack
 from typing import assert_never
 
 from mcp_router import __version__
+from mcp_router.alerts.alerts import Alerts
+from mcp_router.anchors.anchors import open_anchor
+from mcp_router.audit.heads import HeadKeeper, HeadPace, HeadStore
+from mcp_router.audit.signing import open_signer
+from mcp_router.audit.sources import file_heads
+from mcp_router.audit_settings import AuditSettings
+from mcp_router.clock import Clock
 from mcp_router.privacy_settings import DetectorName, PrivacySettings
 from mcp_router.settings import ProviderKind, Settings
 from mcp_router.signals.detector import BuiltinDetector, Detector, Remembering
@@ -59,6 +66,24 @@ def open_tracer(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> 
     )
     stack.push_async_callback(asyncio.to_thread, sender.close)
     return sender
+
+
+def open_heads(
+    store: HeadStore, settings: AuditSettings, clock: Clock, alerts: Alerts
+) -> HeadKeeper:
+    """Return what signs the decision log's heads; the key is opened when the first one is due."""
+    return HeadKeeper(
+        store,
+        clock,
+        os.urandom,
+        signer=lambda: open_signer(settings),
+        pace=HeadPace(every_s=settings.head_every_s, every_rows=settings.head_every_rows),
+        anchors=tuple(map(open_anchor, settings.anchors)),
+        anchored=lambda: file_heads(settings.anchors),
+        alarm=lambda broken: alerts.verification_failed(
+            source="store", seq=None, problem=broken.code
+        ),
+    )
 
 
 def open_detectors(settings: PrivacySettings) -> tuple[Detector, ...]:

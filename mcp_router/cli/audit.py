@@ -10,9 +10,10 @@ from mcp_router.audit.export import Format
 from mcp_router.audit.manifest import Made, Tally
 from mcp_router.cli.audit_evidence import cut_off, unpruned, write_beside
 from mcp_router.cli.audit_integrity import key, prune, sign, verify
-from mcp_router.cli.common import Commands, config_option, is_text, open_source
+from mcp_router.cli.common import DEFAULT_CONFIG, Commands, config_option, is_text, open_source
 from mcp_router.cli.export_begun import begun
 from mcp_router.cli.export_file import write_export
+from mcp_router.cli.printing import check_output
 from mcp_router.cli.selecting import select, selecting
 from mcp_router.domain.selection import EVERYTHING
 from mcp_router.storage.store import open_archive
@@ -62,6 +63,7 @@ def export(
     if output is not None and not is_text(output.name):
         raise click.UsageError("--output takes a name in UTF-8: the manifest names the file.")
 
+    check_output(output, config or Path(DEFAULT_CONFIG))
     chosen = select(since, until, tenant=tenant, policy=policy, intent=intent)
 
     with (

@@ -1,6 +1,7 @@
 """What `doctor` looks at, each part by itself: one that is broken hides no other."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
@@ -15,7 +16,10 @@ from mcp_router.decide.wording import count, listed
 from mcp_router.domain.policy import Policy, Pool
 from mcp_router.domain.target import TargetKind
 from mcp_router.errors import (
+    ContentKeyMissing,
+    ContentKeyWrong,
     InvalidSettings,
+    PolicyEdited,
     PolicyRejected,
     RetryingAdapter,
     RouterError,
@@ -24,9 +28,11 @@ from mcp_router.errors import (
     public_error,
 )
 from mcp_router.policy.source import PolicySource
+from mcp_router.privacy.keeper import Privacy
 from mcp_router.providers.prices import PriceBook
+from mcp_router.rollout.moves import check_unedited
 from mcp_router.settings import DeskSettings, ProviderSettings, Settings
-from mcp_router.storage.store import SQLITE, open_store
+from mcp_router.storage.store import SQLITE, Store, open_store
 
 _logger = logging.getLogger(__name__)
 
@@ -60,8 +66,7 @@ async def examine_all(settings: Settings, clock: Clock, *, timeout_s: float) -> 
     Providers and desks are asked at the same time, each within `timeout_s`.
     """
     local = [
-        await _storage(settings.storage),
-        *_policy(settings),
+        *await _stored(settings, clock),
         *_prices(settings, clock),
         _tokens(settings),
     ]
@@ -78,34 +83,87 @@ async def examine_all(settings: Settings, clock: Clock, *, timeout_s: float) -> 
     return (*local, *(remote[place] for place in sorted(remote)), *_nothing(settings))
 
 
-async def _storage(url: str) -> Finding:
-    """Find out whether a record can be put on disk."""
-    part = "storage"
+async def _stored(settings: Settings, clock: Clock) -> list[Finding]:
+    """Find out whether a record can be put on disk, and what rests on what is there already."""
+    part, url = "storage", settings.storage
 
     try:
         async with aclosing(open_store(url)) as store:
             await store.database.check()
+            return [
+                Finding(part=part, state=State.OK, said=f"{store.place} can be written"),
+                *await _content_key(settings, store, clock),
+                *await _policy(settings, store),
+            ]
     except RouterError as error:
         found = _failed(part, error)
         # A database behind a connection says by itself what to do about it.
-        return replace(found, next=_FILE_ADVICE) if url.startswith(SQLITE) else found
+        told = replace(found, next=_FILE_ADVICE) if url.startswith(SQLITE) else found
+        return [told, *_version(settings, settings.policy, None, with_pools=True)]
 
-    return Finding(part=part, state=State.OK, said=f"{store.place} can be written")
 
-
-def _policy(settings: Settings) -> Iterator[Finding]:
-    """Find out whether the policy loads, and who can serve each of its pools."""
-    part = f"policy {settings.policy}"
+async def _content_key(settings: Settings, store: Store, clock: Clock) -> list[Finding]:
+    """Find out whether the master key is there and opens what the store keeps."""
+    part = "content key"
 
     try:
-        policy = PolicySource(settings.policies).load(settings.policy)
-    except (PolicyRejected, UnknownPolicy) as error:
+        privacy = Privacy(store.privacy, clock, os.urandom, settings=settings.privacy)
+        await privacy.begin(only_look=True)
+    except (ContentKeyMissing, ContentKeyWrong) as error:
+        return [_failed(part, error)]
+
+    if settings.privacy.key is None:
+        return []
+
+    return [Finding(part=part, state=State.OK, said="it is that of the store")]
+
+
+async def _policy(settings: Settings, store: Store) -> list[Finding]:
+    """Find out whether what serves now loads: the stable version, and the candidate beside it."""
+    name, _, pinned = settings.policy.partition("@")
+    stages = () if pinned else await store.stages.stages()
+    stage = next((one for one in stages if one.name == name), None)
+    stable = settings.policy if stage is None else f"{name}@{stage.stable}"
+    candidate = stage.rollout if stage else None
+    found = [*_version(settings, stable, await _used(settings, store, stable), with_pools=True)]
+
+    if candidate is not None:
+        beside = f"{name}@{candidate.version}"
+        used = await _used(settings, store, beside)
+        found += _version(settings, beside, used, with_pools=False)
+
+    return found
+
+
+async def _used(settings: Settings, store: Store, reference: str) -> str | None:
+    """Return the digest that a version was first used with; None where that is not known."""
+    try:
+        policy = PolicySource(settings.policies).load(reference)
+    except (PolicyRejected, UnknownPolicy):
+        return None
+
+    return await store.stages.digest(policy.name, policy.version)
+
+
+def _version(
+    settings: Settings, reference: str, used: str | None, *, with_pools: bool
+) -> Iterator[Finding]:
+    """Find out whether a version loads as it was first used, and who can serve its pools."""
+    part = f"policy {reference}"
+
+    try:
+        policy = PolicySource(settings.policies).load(reference)
+
+        check_unedited(policy, used)
+    except (PolicyRejected, UnknownPolicy, PolicyEdited) as error:
         yield _failed(part, error)
         return
 
     rules = f"{count(len(policy.intents), 'intent')}, {count(len(policy.rules), 'rule')}"
     yield Finding(part=part, state=State.OK, said=f"{policy.label} loads: {rules}")
-    yield from (_pool(policy, pool, settings) for pool in policy.pools)
+
+    if with_pools:
+        yield from (_pool(policy, pool, settings) for pool in policy.pools)
 
 
 def _pool(policy: Policy, pool: Pool, settings: Settings) -> Finding:

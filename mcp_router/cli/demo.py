@@ -28,7 +28,7 @@ from mcp_router.cli.demo_scenes import (
     route_tickets,
     sync_case,
 )
-from mcp_router.cli.printing import unwritable
+from mcp_router.cli.printing import check_output
 from mcp_router.domain.record import StoredRecord
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.storage.store import open_archive
@@ -59,9 +59,7 @@ def demo(picture: Path | None, as_json: bool) -> None:
     Starts two desks and three model providers on this machine and the real server as a child
     process over stdio. Needs no account, no key and no network.
     """
-    if picture is not None:
-        _check_writable(picture)
-
+    check_output(picture)
     console = Console(
         # Not `quiet`, which would leave the picture empty too.
         file=StringIO() if as_json else None,
@@ -80,18 +78,6 @@ def demo(picture: Path | None, as_json: bool) -> None:
 
     if as_json:
         click.echo(json.dumps(plain(story)))
-
-
-def _check_writable(file: Path) -> None:
-    """Find out before the demo whether its picture can be kept.
-
-    Raises:
-        FileUnusable: it cannot.
-    """
-    try:
-        file.open("a").close()
-    except OSError as error:
-        raise unwritable(error) from None
 
 
 async def _play(folder: Path, console: Console) -> Story:

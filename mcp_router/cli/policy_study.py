@@ -22,9 +22,9 @@ from mcp_router.cli.bench import (
     open_log,
     policy_of,
 )
-from mcp_router.cli.common import EXIT_FAILED, config_option, json_option
+from mcp_router.cli.common import DEFAULT_CONFIG, EXIT_FAILED, config_option, json_option
 from mcp_router.cli.moments import read_moment
-from mcp_router.cli.printing import table_console, unwritable
+from mcp_router.cli.printing import check_output, table_console, unwritable
 from mcp_router.cli.study_show import (
     CaseChange,
     TriedCase,
@@ -166,8 +166,7 @@ def policy_replay(
     bench = open_bench(config)
     policy = policy_of(bench, reference)
 
-    if report is not None:
-        _check_writable(report)
+    check_output(report, Path(place), config or Path(DEFAULT_CONFIG))
 
     with open_log(bench, place, tenant=tenant, since_ms=since_ms) as records:
         found = replay_records(policy, _watched(islice(records, limit)))
@@ -234,22 +233,6 @@ def _watched(records: Iterable[StoredRecord]) -> Iterator[StoredRecord]:
         for record in records:
             yield record
             progress.advance(task)
-
-
-def _check_writable(file: Path) -> None:
-    """Find out before a long replay whether the report can be written; leaves no file behind.
-
-    Raises:
-        FileUnusable: it cannot be.
-    """
-    try:
-        is_new = not file.exists()
-        file.open("ab").close()
-    except OSError as error:
-        raise unwritable(error) from None
-
-    if is_new:
-        file.unlink()
 
 
 def _write(file: Path, report: ReplayReport) -> None:

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from mcp_router.audit.exported import exported_records
-from mcp_router.cli.common import config_option, json_option, open_source, text
-from mcp_router.cli.printing import table_console, unwritable
+from mcp_router.cli.common import DEFAULT_CONFIG, config_option, json_option, open_source, text
+from mcp_router.cli.printing import check_output, table_console, unwritable
 from mcp_router.cli.report_html import page
 from mcp_router.cli.report_show import show
 from mcp_router.cli.selecting import select, selecting
@@ -63,6 +63,8 @@ def audit_report(
 ) -> None:
     """Tell cost, success, speed, fallbacks and cache of the recorded calls, and who cost most."""
     chosen = select(since, until, tenant=tenant, policy=policy, intent=intent)
+
+    check_output(html, exported, config or Path(DEFAULT_CONFIG))
 
     with _log(chosen, exported, config) as records:
         found = report_on(_watched(records), compare=compare)

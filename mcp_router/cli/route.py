@@ -27,7 +27,7 @@ from mcp_router.cli.common import (
     open_source,
     sandbox_option,
 )
-from mcp_router.cli.printing import table_console
+from mcp_router.cli.printing import check_output, table_console
 from mcp_router.cli.questions import (
     DEFAULT_COLUMN,
     STDIN,
@@ -100,6 +100,7 @@ def route(
     plan = Plan(concurrency=concurrency, limit=limit)
 
     with open_source(config, sandbox=sandbox) as source:
+        check_output(output, file, source.file)
         settings = replace(source.settings, policy=policy or source.settings.policy)
         target = Output(output) if output else None
         batch = anyio.run(

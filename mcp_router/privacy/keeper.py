@@ -26,7 +26,9 @@ from mcp_router.privacy.keys import (
     Digester,
     SubjectKey,
     about,
+    check_mark,
     derived,
+    mark_of,
     new_subject_key,
     seal,
     unseal,
@@ -88,19 +90,21 @@ class Privacy:
         if self._settings.content and self._master is None:
             raise ContentKeyMissing("privacy: content is on, and there is no master key.")
 
-    async def begin(self) -> None:
-        """Make sure that the store was never used with another master key.
+    async def begin(self, *, only_look: bool = False) -> None:
+        """Make sure that the store was never used with another master key; note it, or look only.
 
         Raises:
             ContentKeyWrong: it was.
             StorageUnavailable: the store cannot say yet.
         """
         if self._master is not None:
-            mark = Digester(derived(self._master, "check")).digest("check", "").encode()
-            kept = await self._store.ensure_key("", _MASTER, mark, self._clock.now_ms())
+            mark = mark_of(self._master)
+            kept = await self._store.key("", _MASTER)
 
-            if kept != mark:
-                raise ContentKeyWrong("The database was first used with another master key.")
+            if kept is None and not only_look:
+                kept = await self._store.ensure_key("", _MASTER, mark, self._clock.now_ms())
+
+            check_mark(mark, kept or mark)
 
     async def veil(self, talk: Talk) -> Veil:
         """Return the veil of a call, with what its conversation has hidden so far.
@@ -215,8 +219,7 @@ class Privacy:
 
     def scrub(self, record: Record) -> Record:
         """Return a record without the personal data that a host has put into names and words."""
-        digester = self._digesters.get(record.tenant, self._passing)
-        return scrubbed(record, _WORDS, digester)
+        return scrubbed(record, _WORDS, self._digesters.get(record.tenant, self._passing))
 
     async def _keep(
         self,
@@ -342,8 +345,7 @@ class Privacy:
 
     def _remembers(self, talk: Talk) -> bool:
         """Return whether placeholders of this conversation go on from call to call."""
-        named = talk.conversation is not None and talk.customer_id is not None
-        return named and self._settings.redact
+        return self._settings.redact and None not in (talk.conversation, talk.customer_id)
 
     async def _subject_key(self, tenant: str, subject: str, master: bytes) -> SubjectKey | None:
         """Return a subject's key; it is never kept in memory, so that it can be forgotten."""
@@ -356,8 +358,7 @@ class Privacy:
             return key
 
         new = new_subject_key(master, tenant, subject, self._entropy)
-        now_ms = self._clock.now_ms()
-        kept = await self._store.ensure_key(tenant, subject, new.wrapped, now_ms)
+        kept = await self._store.ensure_key(tenant, subject, new.wrapped, self._clock.now_ms())
         return unwrapped(master, tenant, subject, kept)
 
     async def _digester(self, tenant: str, *, must: bool = False) -> Digester | None:

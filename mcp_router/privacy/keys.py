@@ -115,3 +115,18 @@ def unwrapped(master: bytes, tenant: str, subject: str, wrapped: bytes) -> Subje
 
 def _about_key(tenant: str, subject: str) -> str:
     return f"key\0{tenant}\0{subject}"
+
+
+def mark_of(master: bytes) -> bytes:
+    """Return what a store keeps of its master key: it tells another key, and gives none away."""
+    return Digester(derived(master, "check")).digest("check", "").encode()
+
+
+def check_mark(mark: bytes, kept: bytes) -> None:
+    """Refuse a master key whose mark is not the one that the store keeps.
+
+    Raises:
+        ContentKeyWrong: it is not.
+    """
+    if kept != mark:
+        raise ContentKeyWrong("The database was first used with another master key.")

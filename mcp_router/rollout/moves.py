@@ -3,9 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from mcp_router.domain.policy import Policy
 from mcp_router.domain.record import StoredRecord
 from mcp_router.domain.rollout import PolicyChange, PolicyEvent, PolicyStage
-from mcp_router.errors import RolloutRefused
+from mcp_router.errors import PolicyEdited, RolloutRefused
+
+
+def check_unedited(policy: Policy, used: str | None) -> None:
+    """Refuse a document that is not the one of its version's first use; None if it has had none.
+
+    Raises:
+        PolicyEdited: it was changed since.
+    """
+    if used not in (None, policy.digest):
+        raise PolicyEdited(f"{policy.label} was changed after its first use.")
 
 
 def stable_beside(old: PolicyStage | None, serving: int | None, candidate: int) -> int:

@@ -24,11 +24,12 @@ from mcp_router.domain.rollout import (
     PolicyStage,
     Rollout,
 )
-from mcp_router.errors import InvalidArguments, PolicyEdited, RolloutRefused
+from mcp_router.errors import InvalidArguments, RolloutRefused, StorageUnavailable
 from mcp_router.policy.evidence import Breach, breach
 from mcp_router.policy.rollout import salt_of, tell_guard
 from mcp_router.rollout.moves import (
     check_first_step_back,
+    check_unedited,
     promoted,
     rolled_back,
     stable,
@@ -113,6 +114,13 @@ class Stages:
             if stage.rollout and stage.rollout.guards:
                 await self._watch(stage, stage.rollout)
 
+    async def aclose(self) -> None:
+        """Keep what was counted since the last time: short commands end before the next one."""
+        try:
+            await self._save()
+        except StorageUnavailable as error:
+            _logger.error("some calls of rollouts are not counted: %s", error.message)
+
     def observe(self, record: Record) -> None:
         """Count a completion that one of the arms of a running rollout has served."""
         decision = record.decision
@@ -155,8 +163,7 @@ class Stages:
                 policy.name, policy.version, policy.digest, self._record(event)
             )
 
-        if self._released[policy.label] != policy.digest:
-            raise PolicyEdited(f"{policy.label} was changed after its first use.")
+        check_unedited(policy, self._released[policy.label])
 
     async def roll_out(self, wish: Wish, *, who: str, why: str) -> PolicyStage:
         """Let the candidate serve its share, or change the share that it serves already.

@@ -25,6 +25,9 @@ class StageStore(Protocol):
         `event` is appended only where it is new.
         """
 
+    async def digest(self, name: str, version: int) -> str | None:
+        """Return the digest that the version was first used with, None if it never was."""
+
     async def keep_tallies(self, rows: Sequence[KeptTally]) -> None:
         """Insert these, or replace what the same process has kept of the same arm and rollout."""
 

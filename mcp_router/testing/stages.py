@@ -49,6 +49,11 @@ class MemoryStages:
 
         return self._digests[name, version]
 
+    async def digest(self, name: str, version: int) -> str | None:
+        """Return the digest that the version was first used with, None if it never was."""
+        await self._work()
+        return self._digests.get((name, version))
+
     async def keep_tallies(self, rows: Sequence[KeptTally]) -> None:
         """Insert these, or replace what the same process has kept of the same arm and rollout."""
         await self._work()

@@ -103,9 +103,11 @@ async def test_of_many_changes_at_once_one_is_made(
 async def test_the_first_use_of_a_version_fixes_its_digest(
     stages: StageStore, records: RecordStore
 ) -> None:
+    assert await stages.digest("support", 4) is None
     assert await stages.release("support", 4, "aa", event("1")) == "aa"
     assert await stages.release("support", 4, "bb", event("2")) == "aa"
     assert await stages.release("support", 5, "bb", event("3")) == "bb"
+    assert [await stages.digest("support", number) for number in (4, 5, 6)] == ["aa", "bb", None]
 
     assert [one.record.decision_id for one in await stages.events("support", 9)] == [
         "dec_3",

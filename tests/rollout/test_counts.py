@@ -35,6 +35,23 @@ async def test_calls_of_both_arms_are_counted_over_all_processes(world: World) -
     ]
 
 
+async def test_what_was_counted_last_is_kept_when_its_process_ends(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    stages = await world.rolled_out()
+    stages.observe(call(Arm.CANDIDATE))
+    await stages.aclose()
+
+    standing = await world.stages().standing("support")
+
+    assert [one.calls for one in standing.tallies] == [0, 1]
+
+    stages.observe(call(Arm.CANDIDATE))
+    world.store.broken = True
+    await stages.aclose()
+    assert "some calls of rollouts are not counted" in caplog.text
+
+
 @pytest.mark.parametrize(
     "uncounted",
     [

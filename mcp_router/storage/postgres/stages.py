@@ -94,6 +94,14 @@ class StageTable:
 
         return await self._database.run(job)
 
+    async def digest(self, name: str, version: int) -> str | None:
+        """Return the digest that the version was first used with, None if it never was."""
+
+        async def job(connection: Connection, again: bool) -> str | None:
+            return await _digest(connection, name, version)
+
+        return await self._database.run(job)
+
     async def keep_tallies(self, rows: Sequence[KeptTally]) -> None:
         """Insert these, or replace what the same process has kept of the same arm and rollout."""
         columns = (

@@ -57,15 +57,8 @@ class StageTable:
     async def release(self, name: str, version: int, digest: str, event: Record) -> str:
         """Return the digest that the version was first used with, from now on this one if new."""
 
-        def look(connection: sqlite3.Connection) -> str | None:
-            row = connection.execute(
-                "SELECT digest FROM policy_versions WHERE name = ? AND version = ?",
-                (name, version),
-            ).fetchone()
-            return str(row["digest"]) if row else None
-
         def job(connection: sqlite3.Connection) -> str:
-            if (known := look(connection)) is not None:
+            if (known := _digest(connection, name, version)) is not None:
                 return known
 
             connection.execute(
@@ -77,8 +70,12 @@ class StageTable:
             return digest
 
         # A version is new once; every other time nothing has to be written.
-        known = await self._database.read(look)
+        known = await self.digest(name, version)
         return known if known is not None else await self._database.write(job)
+
+    async def digest(self, name: str, version: int) -> str | None:
+        """Return the digest that the version was first used with, None if it never was."""
+        return await self._database.read(lambda connection: _digest(connection, name, version))
 
     async def keep_tallies(self, rows: Sequence[KeptTally]) -> None:
         """Insert these, or replace what the same process has kept of the same arm and rollout."""
@@ -123,6 +120,13 @@ class StageTable:
             return tuple(map(stored_record, found))
 
         return await self._database.read(job)
+
+
+def _digest(connection: sqlite3.Connection, name: str, version: int) -> str | None:
+    row = connection.execute(
+        "SELECT digest FROM policy_versions WHERE name = ? AND version = ?", (name, version)
+    ).fetchone()
+    return str(row["digest"]) if row else None
 
 
 def _append(connection: sqlite3.Connection, name: str, event: Record) -> None:
