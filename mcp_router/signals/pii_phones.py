@@ -15,16 +15,16 @@ _PHONES = (
         rf"(?:[ ()/]{{0,3}}{_GAP}?\(?\d){{7,14}}(?![^\W_]|-|\.\d)"
     ),
     re.compile(
-        r"0(?<![\w/+$\u20ac\u00a3#-].)(?<!\d[ .,].)0\d"
+        r"0(?<![\w/+$\u20ac\u00a3#-].)(?<!\d[ .].)0\d"
         rf"(?:[ ()/]{{0,3}}{_GAP}?\(?\d){{7,14}}(?![\w-]|[.,]\d)"
     ),
     re.compile(
-        r"[+(1-9](?<![\w/+$#-].)(?<!\d[ .,].)(?:(?:(?<=\+)1|(?<=1))[ .-]?(?:\([2-9]\d{2}\) ?|"
+        r"[+(1-9](?<![\w/+$#-].)(?<!\d[ .].)(?:(?:(?<=\+)1|(?<=1))[ .-]?(?:\([2-9]\d{2}\) ?|"
         r"[2-9]\d{2}[-. ])|(?<=\()[2-9]\d{2}\) ?|(?<=[2-9])\d{2}[-. ])"
         r"[2-9]\d{2}[-. ]\d{4}(?:\s?(?:x|ext\.?)\s?\d{1,6})?(?![\w-])"
     ),
     re.compile(
-        r"[(0](?<![\w/+$#-].)(?<!\d[.,].)(?<![\dA-Z] .)(?:(?<=\()0|(?<=0))(?!\d\d-\d\d-\d{4}\b)"
+        r"[(0](?<![\w/+$#-].)(?<!\d\..)(?<![\dA-Z] .)(?:(?<=\()0|(?<=0))(?!\d\d-\d\d-\d{4}\b)"
         r"\d{1,5}\)?[ /-]{1,2}\d{2,4}(?:[ -]?\d{2,4}){1,3}(?![\w-]|[.,]\d)"
     ),
 )
@@ -45,7 +45,7 @@ _PHONE_TOLD = re.compile(
     r"(?!\W+(?:order|ticket|case|ref))\D{0,25}$",
     re.IGNORECASE,
 )
-_A_PHONE = re.compile("phone|mobile|cell|tel", re.IGNORECASE)
+_A_PHONE = re.compile(r"phone|mobile|telefon|\b(?:cell|tel)", re.IGNORECASE)
 _NO_PHONE = re.compile(
     r"(?:order|tracking|invoice|ticket|case|ref|reference|account|transaction|serial|model|sku|"
     r"item|part|article|confirmation|booking|imei|isbn|version|id|no|nr|number)\W{0,3}"

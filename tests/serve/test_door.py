@@ -1,6 +1,5 @@
 """The host's own name for a step of its run, at the door: taken, or refused, never ignored."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from mcp_router.domain.caller import trusted_caller
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.serve.door import CALL_META, KEY_META, RUN_META, Door
 from mcp_router.tools.route_completion import TOOL
-from tests.end_to_end.faulty import CANARY, FAULTY
+from tests.end_to_end.faulty import CANARY, faulty
 from tests.end_to_end.harness import call, connected, old_ticket, opened, settle, unique, writes
 
 
@@ -94,7 +93,7 @@ async def test_a_fault_is_logged_without_the_words_that_it_quotes(
     sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with opened(settle(tmp_path, sandbox)) as app:
-        door = Door(replace(app, services=replace(app.services, router=FAULTY)))
+        door = Door(faulty(app))
         about = door.call(TOOL.name, trusted_caller("test"), client=None, meta={}, headers={})
         told = await door.serve(TOOL, about, {"input": CANARY})
 

@@ -8,8 +8,10 @@ from time import thread_time_ns
 
 import pytest
 
+from mcp_router.domain.privacy import KnownFields
 from mcp_router.signals.complexity import complexity
 from mcp_router.signals.lexicon import read
+from mcp_router.signals.pii_fields import FieldDetector
 from mcp_router.signals.pii_spans import find_pii
 from mcp_router.signals.safety import is_injected, safety_flags
 from mcp_router.signals.topics import sensitive_topics
@@ -34,9 +36,13 @@ UNITS = (
 WORDS = (
     "password is ", "my name is ", "born on ", "phone ", "call me ", "passport ", "ssn ", "tax id ",
     "social ", "cvv ", "deliver to 1 ", "Via ", "rue ", "Calle A ", "P.O. Box ", "no. ", "order ",
-    "4111 ", "4111-1111-", "DE89 ", "12. M\u00e4rz ", "delete my data ", "ignore all ", "to die ",
+    "M\u00fcller ", "Anna M", "0151 ", "4111 ", "4111-1111-", "DE89 ", "12. M\u00e4rz ",
+    "delete my data ", "ignore all ", "to die ",
     "your new ", "-----BEGIN PRIVATE KEY-----", "[EMAIL_1]", "ignore previous instructions ",
 )  # fmt: skip
+KNOWN = KnownFields(
+    names=("Anna M\u00fcller",), phones=("0151 12345678",), addresses=("Am Ring 5, Berlin",)
+)
 
 
 def patterns(value: object) -> Iterator[re.Pattern[str]]:
@@ -112,8 +118,14 @@ def words(text: str) -> object:
 
 @pytest.mark.parametrize(
     "work",
-    [find_pii, words, passages, lambda text: complexity(text + "`", intents=1)],
-    ids=["personal data", "flags and topics", "passages", "complexity"],
+    [
+        find_pii,
+        FieldDetector(KNOWN).find,
+        words,
+        passages,
+        lambda text: complexity(text + "`", intents=1),
+    ],
+    ids=["personal data", "known fields", "flags and topics", "passages", "complexity"],
 )
 def test_what_is_read_of_a_message_takes_no_more_than_its_length(
     work: Callable[[str], object],

@@ -3,6 +3,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from mcp_router.telemetry.logs import log_to_stderr, without_words
 
 
@@ -37,11 +39,10 @@ def fail(words: str) -> None:
 
 
 def test_a_fault_is_told_by_its_kind_and_frames_and_never_by_its_words() -> None:
-    try:
+    with pytest.raises(ValueError, match="canary 4929") as raised:
         fail("canary 4929")
-    except ValueError as error:
-        told = without_words(error)
 
+    told = without_words(raised.value)
     assert told.startswith("ValueError at ")
     assert told.endswith(" in fail")
     assert f"{__file__}:" in told
