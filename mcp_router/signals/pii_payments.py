@@ -55,11 +55,8 @@ def cards(text: str) -> Iterable[tuple[int, int]]:
 
     if found:
         others = [*ibans(text), *(one.span() for one in _PARCEL.finditer(text))]
-        yield from (
-            (start, end)
-            for start, end in found
-            if all(end <= first or last <= start for first, last in others)
-        )
+        taken = {at for span in others for at in range(*span)}
+        yield from ((start, end) for start, end in found if taken.isdisjoint((start, end - 1)))
 
 
 def _like_cards(text: str) -> Iterator[tuple[int, int]]:

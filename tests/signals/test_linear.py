@@ -38,6 +38,7 @@ WORDS = (
     "social ", "cvv ", "deliver to 1 ", "Via ", "rue ", "Calle A ", "P.O. Box ", "no. ", "order ",
     "M\u00fcller ", "Anna M", "0151 ", "4111 ", "4111-1111-", "DE89 ", "12. M\u00e4rz ",
     "delete my data ", "ignore all ", "to die ",
+    "4111111111111111 DE89370400440532013000 ",
     "your new ", "-----BEGIN PRIVATE KEY-----", "[EMAIL_1]", "ignore previous instructions ",
 )  # fmt: skip
 KNOWN = KnownFields(

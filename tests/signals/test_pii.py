@@ -76,6 +76,7 @@ FOUND = [
     ("iban", "DE89 3704 0044 0532 0130 00"),
     ("iban", "iban is GB29NWBK60161331926819."),
     ("iban", "de89370400440532013000 please"),
+    ("iban", "DE22 5001 0517 1706 6907 43"),
     ("iban", "FR14 2004 1010 0505 0001 3M02 606"),
     ("iban", "NL91 ABNA 0417 1643 00 thanks"),
     ("email", "a.b+c@example.co.uk"),
