@@ -20,9 +20,11 @@ KINDS: Mapping[str, PiiKind] = {
     "codice_fiscale": PiiKind.NATIONAL_ID,
     "dni": PiiKind.NATIONAL_ID,
     "email": PiiKind.EMAIL,
+    "foreign_card": PiiKind.CARD,
     "iban": PiiKind.IBAN,
     "ip_address": PiiKind.IP_ADDRESS,
     "key": PiiKind.SECRET,
+    "name": PiiKind.NAME,
     "nino": PiiKind.SSN,
     "nir": PiiKind.NATIONAL_ID,
     "passport": PiiKind.PASSPORT,
@@ -32,6 +34,7 @@ KINDS: Mapping[str, PiiKind] = {
     "phone": PiiKind.PHONE,
     "ssn": PiiKind.SSN,
     "steuer_id": PiiKind.NATIONAL_ID,
+    "word": PiiKind.SECRET,
 }
 """What each blank holds."""
 
@@ -68,6 +71,17 @@ TEMPLATES = (
     "Stuur het naar {address}. Mijn rekening is {iban}",
     "M\u00f3j PESEL to {pesel}, e-mail {email}",
     "Mitt personnummer \u00e4r {personnummer} och mejlen {email}.",
+    "Anna,{card},12/27,{phone},Berlin",
+    "Karten-Nr.{card} 12/27 123, Tel.{phone}",
+    "card_{card}_1227",
+    "Meine Karte {foreign_card} geht nicht.",
+    "Je m'appelle {name}, n\u00e9e le {birth}.",
+    "Hola, mi nombre es {name}, nacido el {birth}.",
+    "Ik heet {name}, geboren op {birth}. Het wachtwoord: {word}",
+    "Mi chiamo {name}, nato il {birth}.",
+    "Ich hei\u00dfe {name}, geb. am {birth}. Das Kennwort ist {word}",
+    "La contrase\u00f1a es {word}",
+    "Le mot de passe est {word}",
 )
 HARD = (
     "My order {order} has not arrived.",
@@ -84,6 +98,12 @@ HARD = (
     "IMEI {imei}",
     "It costs {amount} per month, not {amount}.",
     "The ratio is 1:2:3 and the score 4-2.",
+    "Order {dni} of Spring 2024 is late.",
+    "Bestellung {personnummer} fehlt.",
+    "order no. {ssn}, parcel {nino}",
+    "The file lies in my 2 Google Drive folders, at {latitude}.",
+    "We stayed at a 5 Star Hotel Place, 12 Months Way too long.",
+    "My password is [SECRET_1], my mail [EMAIL_2].",
 )
 
 
@@ -100,14 +120,19 @@ def _date(draw: Random) -> str:
 _LOOKALIKES: Mapping[str, Callable[[Random], str]] = {
     "amount": _amount,
     "date": _date,
+    "dni": GENERATORS["dni"],
     "flight": lambda draw: f"{draw.choice(['BA', 'LH', 'AF'])} {draw.randint(100, 9999)}",
     "imei": lambda draw: "49015420" + drawn(draw, 7),
     "invoice": lambda draw: f"INV-2026-{drawn(draw, 6)}",
+    "latitude": lambda draw: f"{draw.randint(10, 89)}.{drawn(draw, 14)}",
     "long": lambda draw: draw.choice("12389") + drawn(draw, 9),
     "order": lambda draw: f"#{grouped(drawn(draw, 12), (3, 4, 5), '-')}",
+    "nino": GENERATORS["nino"],
+    "personnummer": GENERATORS["personnummer"],
     "reference": lambda draw: drawn(draw, 6, "ABCDEFGHJKLMNPQRSTUVWXYZ"),
     "serial": lambda draw: f"SN{drawn(draw, 4)}-{drawn(draw, 4, 'ABCDEF')}-{drawn(draw, 4)}",
     "short": lambda draw: drawn(draw, 6),
+    "ssn": GENERATORS["ssn"],
     "sku": lambda draw: f"{drawn(draw, 3)}-{drawn(draw, 4)}-{drawn(draw, 2)}",
     "tracking": lambda draw: draw.choice(
         [

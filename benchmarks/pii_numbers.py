@@ -50,6 +50,12 @@ def card(draw: Random) -> str:
     return draw.choice([number, grouped(number, sizes, " "), grouped(number, sizes, "-")])
 
 
+def foreign_card(draw: Random) -> str:
+    """Return the number of a card in the digits of another script."""
+    zero = draw.choice(["\u0660", "\u0966", "\uff10"])
+    return card(draw).translate({ord("0") + at: chr(ord(zero) + at) for at in range(10)})
+
+
 def iban(draw: Random) -> str:
     """Return a bank account's number of one of eight countries."""
     country, form = draw.choice(
@@ -192,14 +198,27 @@ def ip_address(draw: Random) -> str:
 
 def birth(draw: Random) -> str:
     """Return a date of birth."""
+    german = draw.choice(["M\u00e4rz", "J\u00e4nner", "Dezember"])
+    french = draw.choice(["mars", "ao\u00fbt", "d\u00e9cembre"])
     day, month, year = draw.randint(1, 28), draw.randint(1, 12), draw.randint(1940, 2006)
     return draw.choice(
         [
             f"{day:02}/{month:02}/{year}",
             f"{year}-{month:02}-{day:02}",
             f"{day:02}.{month:02}.{year}",
+            f"{day}. {german} {year}",
+            f"{day} {french} {year}",
+            f"{day} de {draw.choice(['enero', 'marzo', 'diciembre'])} de {year}",
+            f"{day} {draw.choice(['gennaio', 'maart', 'ottobre'])} {year}",
         ]
     )
+
+
+def name(draw: Random) -> str:
+    """Return the name of a person."""
+    first = draw.choice(["Anna", "Jean-Luc", "Jos\u00e9", "J\u00f6rg", "Zo\u00eb"])
+    last = draw.choice(["M\u00fcller", "de Vries", "Ruiz", "Dupont", "von Stein"])
+    return f"{first} {last}"
 
 
 def passport(draw: Random) -> str:
@@ -211,6 +230,11 @@ def password(draw: Random) -> str:
     """Return a password such as people choose."""
     word = draw.choice(["Summer", "hunter", "Passw0rd", "letmein", "Tr0ub4dor", "qwerty"])
     return f"{word}{draw.choice(['!', '#', '@', '_'])}{drawn(draw, 3)}"
+
+
+def word(draw: Random) -> str:
+    """Return a password without a digit."""
+    return draw.choice(["perro#gato", "hund$katze", "chien#chat", "hond^kat"])
 
 
 def key(draw: Random) -> str:
@@ -254,9 +278,11 @@ GENERATORS: Mapping[str, Callable[[Random], str]] = {
     "codice_fiscale": codice_fiscale,
     "dni": dni,
     "email": email,
+    "foreign_card": foreign_card,
     "iban": iban,
     "ip_address": ip_address,
     "key": key,
+    "name": name,
     "nino": nino,
     "nir": nir,
     "passport": passport,
@@ -266,5 +292,6 @@ GENERATORS: Mapping[str, Callable[[Random], str]] = {
     "phone": phone,
     "ssn": ssn,
     "steuer_id": steuer_id,
+    "word": word,
 }
 """What a blank of a template is filled with."""

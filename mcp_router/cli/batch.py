@@ -30,6 +30,7 @@ from mcp_router.errors import (
 )
 from mcp_router.router import Completed, Order
 from mcp_router.signals.collect import CallerFacts
+from mcp_router.telemetry.logs import without_words
 from mcp_router.tools.completion_arguments import RouteCompletionArguments
 from mcp_router.tools.refusals import parse
 from mcp_router.tools.route_completion import TOOL
@@ -228,8 +229,8 @@ async def _outcome(app: App, question: Question) -> Outcome:
         raise
     except RouterError as error:
         return await _failed(app, call, question, public_error(error).code)
-    except Exception as error:
-        _logger.exception("call %s failed", call.call_id)
+    except Exception as error:  # noqa: BLE001 - a fault of ours fails one question
+        _logger.error("call %s failed: %s", call.call_id, without_words(error))
         return await _failed(app, call, question, public_error(error).code)
 
 

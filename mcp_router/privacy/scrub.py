@@ -1,9 +1,11 @@
 """A record without personal data in what a host calls things: runs, tickets, tiers, channels.
 
 What is found becomes its kind and a short keyed digest, so that the same value can still be counted
-and grouped, and nobody can tell what it was.
+and grouped, and nobody can tell what it was. Words that cannot be looked through are withheld: the
+call has been served, so its record must be kept.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -13,6 +15,12 @@ from mcp_router.domain.record import Record
 from mcp_router.domain.signals import Signals
 from mcp_router.privacy.keys import Digester
 from mcp_router.signals.detector import Detector
+from mcp_router.telemetry.logs import without_words
+
+_logger = logging.getLogger(__name__)
+
+WITHHELD = "[WITHHELD]"
+"""Stands in a record for words that could not be made clean."""
 
 _SHOWN = 12  # hexadecimal digits: two of a million values meet once in 500 logs
 
@@ -68,10 +76,21 @@ def _maybe(words: str | None, clean: Callable[[str], str]) -> str | None:
 def cleaned(words: str, detector: Detector, digester: Digester) -> str:
     """Return the words with a keyed digest in place of what is found in them.
 
+    Words that `detector` fails on are `WITHHELD`, which the log of the process says.
+
     >>> from mcp_router.signals.detector import BuiltinDetector
     >>> cleaned("run of anna@example.com", BuiltinDetector(), Digester(bytes(32)))
     'run of [EMAIL:7477659805bf]'
     """
+    try:
+        return _cleaned(words, detector, digester)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the record is kept
+        _logger.error("words of a record are withheld: %s", without_words(error))
+        return WITHHELD
+
+
+def _cleaned(words: str, detector: Detector, digester: Digester) -> str:
+    """Return the words without what is found in them."""
     pieces: list[str] = []
     at = 0
 

@@ -20,6 +20,7 @@ from mcp_router.errors import (
     UnknownTool,
     public_error,
 )
+from mcp_router.telemetry.logs import without_words
 from mcp_router.telemetry.tracing import told_context
 from mcp_router.tools.refusals import parse
 from mcp_router.tools.tool import ID_CHARACTERS, MAX_ID, AnyTool, Arguments
@@ -82,9 +83,10 @@ class Door:
             result = await tool.serve(services, call, arguments)
         except RouterError as error:
             return error_result(public_error(error), call.call_id)
-        except Exception as error:
-            # The host gets a sealed error; what went wrong is for the log only.
-            _logger.exception("call %s of %s failed", call.call_id, call.tool)
+        except Exception as error:  # noqa: BLE001 - nothing but a coded error may leave
+            # The host gets a sealed error; where it went wrong is for the log only.
+            told = without_words(error)
+            _logger.error("call %s of %s failed: %s", call.call_id, call.tool, told)
             return error_result(public_error(error), call.call_id)
 
         payload = result.model_dump(mode="json")

@@ -21,7 +21,8 @@ _QUESTIONS = re.compile("[?\u061f\uff1f]+")
 _CLAUSES = re.compile(r"[,;:](?=\s)|[\u060c\u3001\uff0c\uff1b]")  # not those within 10:30 or 1,000
 _NUMBERS = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _CODE = re.compile(
-    r"```|</?[a-zA-Z][^<>\n]{0,80}>|[{};]\s*\n|Traceback \(most recent|^\s+at [\w.$<>]+\(|"
+    r"```|</?[a-zA-Z][^<>\n]{0,80}>|[{};][^\S\n]{0,80}\n|Traceback \(most recent|"
+    r"^[^\S\n]{1,80}at [\w.$<>]{1,200}\(|"
     r"\b(?:Exception|Error):|[=!]=|=>|\w\(\)",
     re.MULTILINE,
 )

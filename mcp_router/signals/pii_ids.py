@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
+from mcp_router.signals.pii_others import is_of_a_thing
+
 
 def luhn(digits: str) -> bool:
     """Return whether the last digit is the check digit of the others (ISO/IEC 7812).
@@ -235,7 +237,7 @@ def compact(number: str) -> str:
     return _MARKS.sub("", number)
 
 
-_MARKS = re.compile(r"[^0-9A-Za-z]")
+_MARKS = re.compile(r"[\W_]")
 
 # A look behind stands after the first sign, not before it: so the search jumps from one possible
 # first sign to the next (measured: a third of the time).
@@ -329,7 +331,7 @@ def national_ids(text: str) -> Iterable[tuple[int, int]]:
             continue
 
         for found in form.finditer(text):
-            if check(compact(found[0])):
+            if _passes(compact(found[0]), check) and not is_of_a_thing(text, found.start()):
                 yield found.span()
 
     for found in _NUMBER.finditer(text):
@@ -356,4 +358,9 @@ def _is_sound(number: str, told: re.Match[str]) -> bool:
     """Return whether a number passes the check of what it is said to be."""
     name = next(name for name, words in told.groupdict().items() if words)
     length, check = _CHECKS[name]
-    return len(number) == length and check(number)
+    return len(number) == length and _passes(number, check)
+
+
+def _passes(number: str, check: Callable[[str], bool]) -> bool:
+    """Return whether a number passes its check, which counts with the digits of ASCII only."""
+    return number.isascii() and check(number)

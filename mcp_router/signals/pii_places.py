@@ -10,8 +10,14 @@ _WORD = r"[A-Z\u00c0-\u00de][\w'\u2019.-]{0,30}"
 _TOWN = r"[A-Z\u00c0-\u00de][^\W\d_]{1,30}(?!\w)"
 _CITY = rf"{_TOWN}(?:[ -]{_TOWN}){{0,2}}"
 
+# What is counted, or is called so: no number of a house stands before it.
+_COUNTED = (
+    r"(?:Stars?|Min(?:ute)?s?|Hours?|Days?|Weeks?|Months?|Years?|Dollars?|Euros?|Pro|Best|Premium|"
+    r"Full|First Class)\b"
+    r"|(?:\w{1,20} )?(?:Google|One|Hard|Flash|USB|SSD|Disk|Thumb|Pen|Zip|Test|Cloud|Shared) Drive\b"
+)
 _ENGLISH = re.compile(
-    rf"\d(?<![\w.,/#-].)\d{{0,4}}[A-Za-z]?,? (?:[NSEW]\.? )?"
+    rf"\d(?<![\w.,/#-].)\d{{0,4}}[A-Za-z]?,? (?!{_COUNTED})(?:[NSEW]\.? )?"
     rf"(?:(?:{_WORD}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}}"
     r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|"
     r"Square|Sq|Terrace|Close|Crescent|Highway|Hwy|Parkway|Pkwy|Circle|Gardens|Grove|Mews)\b\.?"
@@ -20,12 +26,15 @@ _ENGLISH = re.compile(
     r"(?:,? (?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})(?!\w))?"
 )
 _STREET = (
-    r"(?:stra(?:\u00df|ss)e|str\.|weg|platz|allee|gasse|ring|ufer|damm|straat|laan|gracht|plein|"
+    r"(?:stra(?:\u00df|ss)e|str\.|weg|platz|allee|gasse|ufer|damm|straat|laan|gracht|plein|"
     r"kade|singel)"
 )
+# Many words of English end in "ring", and other things than streets are called one.
+_RING = r"(?:\w{3,30}er|Am|Im) (?i:ring)"
+_IN_RING = r"(?<![aeiouy])(?<!\bSp)(?<!\bSt)(?<!\bEar)(?<!ffsp)ring"
 _GERMANIC = re.compile(
-    rf"(?<!\w)(?:[A-Z\u00c4\u00d6\u00dc][\w\u00df-]{{1,30}}{_STREET}"
-    rf"|(?:{_WORD} ){{1,3}}(?i:{_STREET})) \d{{1,4}} ?[a-zA-Z]?(?!\w)"
+    rf"(?<!\w)(?:[A-Z\u00c4\u00d6\u00dc][\w\u00df-]{{1,30}}(?:{_STREET}|{_IN_RING})"
+    rf"|{_RING}|(?:{_WORD} ){{1,3}}(?i:{_STREET})) \d{{1,4}} ?[a-zA-Z]?(?!\w)"
     rf"(?:,? (?:[A-Z]{{1,2}}-)?\d{{4,5}}(?: ?[A-Z]{{2}}\b)? {_CITY})?"
 )
 _FRENCH = re.compile(
@@ -34,7 +43,8 @@ _FRENCH = re.compile(
     rf"{_WORD}(?: (?:de |du |des |la )?{_WORD}){{0,3}}(?:,? \d{{5}} {_CITY})?",
 )
 _ROMANCE = re.compile(
-    r"(?<!\w)(?:Calle|C/|Avenida|Avda\.?|Paseo|Plaza|Rua|Via|Viale|Piazza|Corso|Largo) "
+    r"(?<!\w)(?!Via (?:App|E-?[Mm]ail|Mail|Chat|Phone|SMS|WhatsApp|Web|Pay[Pp]al|Online)\b)"
+    r"(?:Calle|C/|Avenida|Avda\.?|Paseo|Plaza|Rua|Via|Viale|Piazza|Corso|Largo) "
     rf"(?:(?:de la|del|de|della|delle|dei|la|das|dos|da|do) )?{_WORD}(?: (?:de |del |da )?{_WORD})"
     rf"{{0,3}},? (?:n[.\u00ba\u00b0]{{0,2}} ?)?\d{{1,4}}(?!\w)"
     rf"(?:,? \d{{4,5}}(?:-\d{{3}})? {_CITY})?"

@@ -4,18 +4,22 @@ from collections.abc import Iterable
 
 from mcp_router.domain.privacy import NEVER_RESTORED, Finding, PiiKind
 from mcp_router.signals.pii_forms import forms_in
+from mcp_router.signals.pii_plain import plain
 
 
 def find_pii(text: str) -> tuple[Finding, ...]:
     """Return where personal data stands; no two of the findings touch the same sign.
 
+    None of them is a placeholder that already stands for some.
+
     >>> [(one.kind.value, one.start, one.end) for one in find_pii("ask anna@example.com")]
     [('email', 4, 20)]
     """
+    read = plain(text)
     found = [
         Finding(start=start, end=end, kind=form.kind)
-        for form in forms_in(text)
-        for start, end in form.spans(text)
+        for form in forms_in(read)
+        for start, end in form.spans(read)
     ]
     return apart(found)
 

@@ -71,12 +71,14 @@ _THREAT = (
 _LEXICON = Lexicon.of({"injection": _INJECTION, "self_harm": _SELF_HARM, "threat": _THREAT})
 
 _MARKUP = re.compile(
-    r"<\|\s*(?:im_start|im_end|system|user|assistant|endoftext|start_header_id)\s*\|>"
+    # Blanks are counted, and none of them is a new line: else every line of a text of empty ones
+    # would be read to the end of them all.
+    r"<\|\s{0,8}(?:im_start|im_end|system|user|assistant|endoftext|start_header_id)\s{0,8}\|>"
     r"|\[/?INST\]"
     r"|<</?SYS>>"
-    r"|<\s*/?\s*(?:system|instructions?|assistant|developer)\s*>"
-    r"|^\s*#{2,}\s*(?:system|instructions?|assistant|developer)\b"
-    r"|^\s*(?:assistant|system prompt|developer message)\s*:",
+    r"|<\s{0,8}/?\s{0,8}(?:system|instructions?|assistant|developer)\s{0,8}>"
+    r"|^[^\S\n]{0,80}#{2,8}[^\S\n]{0,8}(?:system|instructions?|assistant|developer)\b"
+    r"|^[^\S\n]{0,80}(?:assistant|system prompt|developer message)[^\S\n]{0,8}:",
     re.IGNORECASE | re.MULTILINE,
 )
 """What marks the parts of a prompt: no customer writes it, and a model might obey it."""

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from traceback import extract_tb
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -30,3 +31,19 @@ def _seal(record: logging.LogRecord) -> bool:
         record.exc_info = None
 
     return True
+
+
+def without_words(error: BaseException) -> str:
+    """Return what an error is and the frames that it came through, for the log of the process.
+
+    Its message stays out of it, and so do the lines of the source and the errors before it: they
+    may quote what a customer wrote.
+
+    >>> without_words(ValueError("anna@example.com"))
+    'ValueError'
+    """
+    frames = (
+        f" at {frame.filename}:{frame.lineno} in {frame.name}"
+        for frame in extract_tb(error.__traceback__)
+    )
+    return "".join([type(error).__qualname__, *frames])

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from mcp_router.domain.caller import trusted_caller
 from mcp_router.sandbox.fleet import Sandbox
-from mcp_router.serve.door import CALL_META, KEY_META, RUN_META
-from tests.end_to_end.harness import call, connected, old_ticket, settle, unique, writes
-
-CANARY = "canary 4929"
+from mcp_router.serve.door import CALL_META, KEY_META, RUN_META, Door
+from mcp_router.tools.route_completion import TOOL
+from tests.end_to_end.faulty import CANARY, faulty
+from tests.end_to_end.harness import call, connected, old_ticket, opened, settle, unique, writes
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,17 @@ async def test_a_step_without_its_run_names_nothing(sandbox: Sandbox, tmp_path: 
         ("replayed", "heuristic"),
     ]
     assert writes(sandbox, ticket_id) == 1
+
+
+async def test_a_fault_is_logged_without_the_words_that_it_quotes(
+    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(settle(tmp_path, sandbox)) as app:
+        door = Door(faulty(app))
+        about = door.call(TOOL.name, trusted_caller("test"), client=None, meta={}, headers={})
+        told = await door.serve(TOOL, about, {"input": CANARY})
+
+    assert told.is_error
+    assert CANARY not in str(told)
+    assert CANARY not in caplog.text
+    assert f"call {about.call_id} of route_completion failed: ValueError at " in caplog.text

@@ -1,5 +1,7 @@
 """What the desk knows of the requester is found however it is written."""
 
+import unicodedata
+
 import pytest
 
 from mcp_router.domain.privacy import KnownFields
@@ -11,6 +13,12 @@ KNOWN = KnownFields(
     phones=("+44 20 7946 0958",),
     addresses=("12 High Street, Leeds",),
     organisations=("Acme (UK) Ltd.",),
+)
+SPELLED = KnownFields(
+    names=("Anna M\u00fcller", "Jean-Luc O'Neill", "PETER GRO\u00df", "Jos\u00e9 S\u00f8rensen"),
+    phones=("+49 151 12345678",),
+    addresses=("Hauptstra\u00dfe 5, 10115 Berlin",),
+    organisations=("ACME GmbH & Co. KG",),
 )
 
 
@@ -36,6 +44,38 @@ def test_a_field_is_found(text: str, found: list[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "piece", "after"),
+    [
+        ("Dear ", "M\u00dcLLER", ", hello"),
+        ("Dear ", "ANNA MUELLER", ", hello"),
+        ("Dear Ms. ", "Mueller", ","),
+        ("Dear Ms. ", "Muller", ","),
+        ("H\u00e9, ", unicodedata.normalize("NFD", "Anna M\u00fcller"), " \u00e9crit"),
+        ("a\u0300 ", unicodedata.normalize("NFD", "Jos\u00e9"), ". e\u0301"),
+        ("", "Sorensen", ""),
+        ("Mr ", "O\u2019Neill", "\u2019s order"),
+        ("", "Jean Luc O'Neill", ""),
+        ("", "JEAN-LUC", ""),
+        ("Herr ", "Gross", ""),
+        ("Herr ", "Peter Gro\u00df", ""),
+        ("in der ", "Hauptstrasse 5, 10115 Berlin", "."),
+        ("in der ", "HAUPTSTR. 5\n10115 BERLIN", "."),
+        ("wir, die ", "ACME GmbH & Co KG", ", "),
+        ("wir, die ", "Acme GmbH\u00a0& Co. KG", ", "),
+        (
+            "\u0631 ",
+            "\u0660\u0661\u0665\u0661 \u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668",
+            " \u0631",
+        ),
+    ],
+)
+def test_a_field_is_found_in_other_spellings(before: str, piece: str, after: str) -> None:
+    text = before + piece + after
+
+    assert [text[one.start : one.end] for one in FieldDetector(SPELLED).find(text)] == [piece]
+
+
+@pytest.mark.parametrize(
     "text",
     ["it will work", "the iceberg, Bergen", "Li is too short", "120 7946 09581", "acme", "", "van"],
 )
@@ -45,4 +85,7 @@ def test_what_is_none_is_left_alone(text: str) -> None:
 
 def test_nothing_is_found_of_nothing() -> None:
     assert FieldDetector(KnownFields()).find("anything 123") == ()
-    assert FieldDetector(KnownFields(names=("", "a b"), phones=("12",))).find("a b 12") == ()
+    assert (
+        FieldDetector(KnownFields(names=("", "a b", "..."), phones=("12",))).find("a b 12 ...")
+        == ()
+    )

@@ -3,7 +3,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mcp_router.telemetry.logs import log_to_stderr
+import pytest
+
+from mcp_router.telemetry.logs import log_to_stderr, without_words
 
 
 @contextmanager
@@ -30,3 +32,18 @@ def test_logs_go_to_standard_error_and_urls_into_none() -> None:
         assert logging.getLogger("mcp_router").isEnabledFor(logging.INFO)
         assert not logging.getLogger("httpx2").isEnabledFor(logging.INFO)  # it logs each URL
         assert not logging.getLogger("urllib3.connectionpool").isEnabledFor(logging.DEBUG)
+
+
+def fail(words: str) -> None:
+    raise ValueError(words)
+
+
+def test_a_fault_is_told_by_its_kind_and_frames_and_never_by_its_words() -> None:
+    with pytest.raises(ValueError, match="canary 4929") as raised:
+        fail("canary 4929")
+
+    told = without_words(raised.value)
+    assert told.startswith("ValueError at ")
+    assert told.endswith(" in fail")
+    assert f"{__file__}:" in told
+    assert "canary" not in told
