@@ -48,6 +48,9 @@ def audit_erase(
     Kept prompts and answers, and the values behind placeholders, cannot be opened by anybody any
     more, in no backup either that is restored without its keys. The log gets a record of it.
     """
+    if not subject.strip():
+        raise click.UsageError("--subject names nobody.")
+
     names, by = subjects_of(subject), whoever(who)
 
     async def erase(privacy: Privacy) -> list[Erased]:

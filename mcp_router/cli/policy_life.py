@@ -50,7 +50,7 @@ T = TypeVar("T")
     type=click.Choice([one.value for one in Bucket]),
     default=Bucket.CUSTOMER.value,
     show_default=True,
-    help="What stays in its arm as a whole.",
+    help="What stays in its arm as a whole; a call that names none is the stable version's.",
 )
 @click.option("--guard", default="", help='Bounds to keep, as "success>=0.99,p95<=1.2s,cost<=+5%".')
 @why_option

@@ -69,6 +69,10 @@ def audit_report(
     with _log(chosen, exported, config) as records:
         found = report_on(_watched(records), compare=compare)
 
+    for side in (found.comparison.before, found.comparison.after) if found.comparison else ():
+        if not side.calls:
+            click.echo(f"{side.name} has decided no call of these", err=True)
+
     if html is not None:
         _write(html, page(found, chosen))
 

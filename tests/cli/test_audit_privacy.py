@@ -222,3 +222,10 @@ def test_what_is_not_in_utf8_is_a_wrong_use(config: Path, command: tuple[str, ..
 
     assert result.exit_code == 2
     assert "it is not in UTF-8." in result.stderr
+
+
+def test_a_subject_that_is_nobody_is_refused(config: Path) -> None:
+    refused = run("audit", "erase", "--subject", " ", "--config", config)
+
+    assert (refused.exit_code, events(config)) == (2, [])
+    assert "names nobody" in refused.stderr
