@@ -156,8 +156,8 @@ def believed(public_key, keys):
         both = ((publics.get(old), key.get("signature")), (public, key.get("accepted")))
         if old in publics and all(is_signed(by, fields, KEY, signed) for by, signed in both):
             changes.append({old, new})
-    for change in changes * len(changes):  # in whatever order they stand
-        known |= change if change & known else set()
+    while more := [one for one in changes if one & known and not one <= known]:
+        known.update(*more)
     return {name: publics[name] for name in known}
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from mcp_router.domain.attempt import Purpose
+from mcp_router.domain.attempt import Attempt, Purpose
+from mcp_router.domain.budget import BudgetPlan
 from mcp_router.domain.completion import Usage
 from mcp_router.domain.guardrails import (
     AdvisorPlan,
@@ -13,9 +14,11 @@ from mcp_router.domain.guardrails import (
     ConfidencePlan,
     ConfidenceSource,
 )
+from mcp_router.execute.gate import OpenGate
+from mcp_router.testing.budgets import MemoryBudgets
 from mcp_router.testing.desks import lost_answer
 from tests.decide.examples import LIMITS, rule
-from tests.execute.walks import completion
+from tests.execute.walks import House, completion
 from tests.test_router_guardrails import RATED, ask, house, one_rule
 
 
@@ -126,6 +129,37 @@ async def test_an_advisor_that_costs_more_than_advice_may_is_not_asked() -> None
     assert done.advice is not None
     assert (done.advice.target, done.advice.cost_microusd) == ("big", 0)
     assert done.advice.reason == "the call's limits left no room for it"
+
+
+class Parting(OpenGate):
+    """A gate with which the store of money goes away as soon as the first answer is there."""
+
+    money: MemoryBudgets | None = None
+
+    async def observe(
+        self, attempt: Attempt, *, retry_after_s: float | None = None, cut_short: bool = False
+    ) -> None:
+        if self.money is not None:
+            self.money.broken = True
+
+
+async def test_a_store_that_goes_away_before_the_advice_takes_no_answer_away() -> None:
+    advisor = AdvisorPlan(pool="advisors", below=0.5, max_microusd=50_000, max_output_tokens=3_000)
+    rich = replace(LIMITS, budget_microusd=50_000)
+    asked = replace(rule("ask", "ask", limits=rich), confidence=RATED, advisor=advisor)
+    gate = Parting()
+    one = House(
+        answers={"small": [completion("Perhaps.\nConfidence: 0.2")], "other": [], "big": []},
+        only=one_rule(asked, budgets=BudgetPlan(ticket_microusd=100_000)),
+        gate=gate,
+    )
+    gate.money = one.money
+
+    done = await ask(one)
+
+    assert done.completion.text == "Perhaps."
+    assert done.advice is not None
+    assert (done.advice.followed, done.advice.cost_microusd) == (False, 0)
 
 
 async def test_a_judgement_is_no_answer_that_failed_its_checks() -> None:

@@ -7,7 +7,6 @@ from mcp_router.domain.alert import Alert, Judged, Window
 WINDOW_MS = 5 * 60 * 1000
 """How long a key is quiet after it was told; what happens meanwhile is counted."""
 
-
 REMEMBERED = 32
 """How many alerts of a key are known by their ids: replicas may read the same ones."""
 
@@ -17,7 +16,8 @@ def merged(waiting: Alert | None, alert: Alert) -> Alert:
     if waiting is None:
         return alert
 
-    also = (*_ids(waiting), *alert.also)[-REMEMBERED:]
+    # One less, so that all of an alert's ids are in a window that remembers it.
+    also = (*_ids(waiting), *alert.also)[1 - REMEMBERED :]
     return replace(alert, count=waiting.count + alert.count, also=also)
 
 

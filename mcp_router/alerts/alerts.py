@@ -50,7 +50,7 @@ class Alerts:
         jitter: Callable[[], float],
         opening: Callable[[SinkSettings], Sink] = open_sink,
     ) -> None:
-        """Prepare; nothing is sent and nothing is read before `work`.
+        """Prepare; nothing is sent and nothing is read before `take_in` and the `turns`.
 
         Raises:
             InvalidSettings: the URL or the certificates of a sink cannot be used.
@@ -68,7 +68,7 @@ class Alerts:
     def observe(self, record: Record) -> None:
         """Note what a record of a call says; a log observer, which never fails.
 
-        Changes of policies are read from the log by `work`, from whichever process they are.
+        Changes of policies are read from the log by `take_in`, from whichever process they are.
         """
         if not self._sinks or record.event is not None:
             return

@@ -155,7 +155,7 @@ def _wait_s(headers: Mapping[str, str]) -> float | None:
 def _between(start: str, end: str) -> float | None:
     try:
         wait = parsedate_to_datetime(end) - parsedate_to_datetime(start)
-    except (TypeError, ValueError):  # TypeError: one of the two has no time zone
+    except (TypeError, ValueError, OverflowError):  # TypeError: one of the two has no time zone
         return None
 
     return max(0.0, wait.total_seconds())

@@ -45,14 +45,6 @@ class Growth:
         self._proof.add(self.at, leaf)
         self._tree.append(leaf)
 
-    def is_at(self, head: TreeHead) -> bool:
-        """Return whether a head is over exactly the rows up to here."""
-        return (head.size, head.root, head.chain) == (
-            self.at,
-            self._tree.root().hex(),
-            self._chain.hex(),
-        )
-
     def signed(self, signer: Signer, at_ms: int) -> SignedHead:
         """Return a head over every row up to here, and the proof that it grew."""
         head = TreeHead(
@@ -73,19 +65,19 @@ class Growth:
 
 def largest_signed(heads: Iterable[SignedHead], believed: Mapping[str, str]) -> SignedHead | None:
     """Return the largest head that a believed key, by its id, has signed, None for none."""
-    signed = (
-        one
-        for one in heads
-        if (public := believed.get(one.head.key_id))
-        and is_signed(public, head_statement(one.head), one.signature)
-    )
-    return max(signed, key=lambda one: one.head.size, default=None)
+    for one in sorted(heads, key=lambda one: one.head.size, reverse=True):
+        public = believed.get(one.head.key_id)
+
+        if public is not None and is_signed(public, head_statement(one.head), one.signature):
+            return one
+
+    return None
 
 
 def follows(known: SignedHead, newest: SignedHead | None) -> bool:
     """Return whether a store's newest head is shown to grow out of one that is known.
 
-    It is not where heads lie in between: only the rows can show it then.
+    It is not where heads lie in between: then each of them has to follow the one before it.
 
     Raises:
         LogBroken: it does not grow out of it.
@@ -96,7 +88,7 @@ def follows(known: SignedHead, newest: SignedHead | None) -> bool:
         raise LogBroken(f"The head of {size} rows was signed, and is not in the store any more.")
 
     if newest.head.size == size:
-        # An anchored head is known without what leads to it.
+        # An anchored head is known without what leads to it; of others a changed one shows.
         grown = newest == known if known.frontier else newest.head == known.head
     elif newest.previous > size:
         return False

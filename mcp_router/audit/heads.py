@@ -39,6 +39,9 @@ class HeadStore(Protocol):
     async def newest(self) -> SignedHead | None:
         """Return the head of the largest tree, None before the first."""
 
+    async def heads_after(self, size: int) -> Sequence[SignedHead]:
+        """Return the heads of larger trees, the smallest first."""
+
     async def covering(self, before_ms: int) -> SignedHead | None:
         """Return the largest head that covers only rows from before that time."""
 
@@ -249,11 +252,13 @@ class HeadKeeper:
         known = self._known  # before the store is asked: meanwhile another task may sign
         newest = await self._store.newest()
 
-        if known is not None and not follows(known, newest) and newest and known.frontier:
-            growth = await self._read(known, newest.head.size)
+        if known is not None and not follows(known, newest):
+            # Others have signed in between: the proof of each head leads to the next one.
+            for one in await self._store.heads_after(known.head.size):
+                if not follows(known, one):
+                    raise otherwise(known)
 
-            if not growth.is_at(newest.head):
-                raise otherwise(known)
+                known = one
 
         if newest is not None:
             self._know(newest)

@@ -99,7 +99,12 @@ async def _stored(settings: Settings, clock: Clock) -> list[Finding]:
         found = _failed(part, error)
         # A database behind a connection says by itself what to do about it.
         told = replace(found, next=_FILE_ADVICE) if url.startswith(SQLITE) else found
-        return [told, *_version(settings, settings.policy, None, with_pools=True)]
+        loaded = _loaded(settings, settings.policy)
+
+        if isinstance(loaded, Policy):
+            return [told, *_version(settings, settings.policy, loaded, None, with_pools=True)]
+
+        return [told, loaded]
 
 
 async def _content_key(settings: Settings, store: Store, clock: Clock) -> list[Finding]:
@@ -123,39 +128,42 @@ async def _policy(settings: Settings, store: Store) -> list[Finding]:
     name, _, pinned = settings.policy.partition("@")
     stages = () if pinned else await store.stages.stages()
     stage = next((one for one in stages if one.name == name), None)
-    stable = settings.policy if stage is None else f"{name}@{stage.stable}"
-    candidate = stage.rollout if stage else None
-    found = [*_version(settings, stable, await _used(settings, store, stable), with_pools=True)]
+    serving = [settings.policy if stage is None else f"{name}@{stage.stable}"]
 
-    if candidate is not None:
-        beside = f"{name}@{candidate.version}"
-        used = await _used(settings, store, beside)
-        found += _version(settings, beside, used, with_pools=False)
+    if stage is not None and stage.rollout is not None:
+        serving.append(f"{name}@{stage.rollout.version}")
+
+    found: list[Finding] = []
+
+    for reference in serving:
+        loaded = _loaded(settings, reference)
+
+        if isinstance(loaded, Policy):
+            used = await store.stages.digest(loaded.name, loaded.version)
+            found += _version(settings, reference, loaded, used, with_pools=not found)
+        else:
+            found.append(loaded)
 
     return found
 
 
-async def _used(settings: Settings, store: Store, reference: str) -> str | None:
-    """Return the digest that a version was first used with; None where that is not known."""
+def _loaded(settings: Settings, reference: str) -> Policy | Finding:
+    """Return a policy, or why it does not load."""
     try:
-        policy = PolicySource(settings.policies).load(reference)
-    except (PolicyRejected, UnknownPolicy):
-        return None
-
-    return await store.stages.digest(policy.name, policy.version)
+        return PolicySource(settings.policies).load(reference)
+    except (PolicyRejected, UnknownPolicy) as error:
+        return _failed(f"policy {reference}", error)
 
 
 def _version(
-    settings: Settings, reference: str, used: str | None, *, with_pools: bool
+    settings: Settings, reference: str, policy: Policy, used: str | None, *, with_pools: bool
 ) -> Iterator[Finding]:
-    """Find out whether a version loads as it was first used, and who can serve its pools."""
+    """Find out whether a version is as it was first used, and who can serve its pools."""
     part = f"policy {reference}"
 
     try:
-        policy = PolicySource(settings.policies).load(reference)
-
         check_unedited(policy, used)
-    except (PolicyRejected, UnknownPolicy, PolicyEdited) as error:
+    except PolicyEdited as error:
         yield _failed(part, error)
         return
 

@@ -55,7 +55,7 @@ def check_output(output: Path | None, *read: Path | None) -> None:
         raise unwritable(error) from None
 
     if is_new:
-        output.unlink()
+        output.resolve().unlink()  # of a link the file that it leads to
 
 
 def _is_precious(file: Path) -> bool:

@@ -144,7 +144,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
     try:
         wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("Date", ""))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
     return max(0.0, wait.total_seconds())

@@ -163,7 +163,7 @@ def read_precondition(ticket: Part, *, date: str) -> Precondition:
 
     try:
         now = parsedate_to_datetime(date)
-    except ValueError:  # no date at all
+    except (ValueError, OverflowError):  # no date at all
         now = stamp
 
     now = now if now.tzinfo else now.replace(tzinfo=UTC)

@@ -16,6 +16,7 @@ _SHORTEST = 16  # a pattern that cannot even see so much is of no use
 _ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
 _GROUP = re.compile(r"\((\?(?:[:>=!]|<[=!]|P?<\w+>|[a-zA-Z-]*:?))?([^()]*)\)")
 _REPEAT = re.compile(r"([*+?]|\{\d+\}|\{\d*,\d*\})([+?]?)")
+_VERBOSE = re.compile(r"\(\?[a-zA-Z]*x")
 _ONE_WAY = frozenset({"?>", "?=", "?!", "?<=", "?<!"})  # once left, never entered again
 _PLAIN, _VARIED = "x", "\0"
 
@@ -29,6 +30,9 @@ def longest_text(pattern: str) -> int | None:
     >>> longest_text("^[A-Z]{2}-[0-9]+$"), longest_text("^.*late.*$"), longest_text("^(a+)+$")
     (5000000, 2236, None)
     """
+    if _VERBOSE.search(pattern):
+        return None  # blanks and comments could hide what is repeated
+
     text, cost = _ATOM.sub(_PLAIN, pattern), _Cost()
 
     while group := _GROUP.search(text):
@@ -48,7 +52,11 @@ def longest_text(pattern: str) -> int | None:
 
     cost = cost.times(outer)
     is_anchored = pattern.startswith(("^", r"\A")) and "|" not in text
-    power = max(1, cost.open_repeats + (0 if is_anchored else 1))
+    power = cost.open_repeats + (0 if is_anchored else 1)
+
+    if power == 0:  # as many choices as ever, however long the text is
+        return MOST_STEPS if cost.ways <= MOST_STEPS else None
+
     # In whole numbers, so that the promise does not hang on how a root is rounded.
     longest = round((MOST_STEPS / cost.ways) ** (1 / power))
     longest -= cost.ways * longest**power > MOST_STEPS

@@ -28,7 +28,7 @@ from mcp_router.domain.guardrails import (
     ConfidenceSource,
 )
 from mcp_router.domain.target import MILLION
-from mcp_router.errors import DeadlineExceeded, SendFailed, TargetsExhausted
+from mcp_router.errors import DeadlineExceeded, SendFailed, StorageUnavailable, TargetsExhausted
 from mcp_router.execute.chain import Answer, Chain
 from mcp_router.execute.judge import Judged
 
@@ -233,7 +233,7 @@ class Guarded:
 
         try:
             answer = await self._chain.once(candidate, send, purpose)
-        except (DeadlineExceeded, TargetsExhausted):
+        except (DeadlineExceeded, StorageUnavailable, TargetsExhausted):
             return None
 
         return None if isinstance(answer, SendFailed) else answer.value

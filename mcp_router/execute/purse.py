@@ -16,6 +16,7 @@ class Purse(Protocol):
 
         Raises:
             BudgetExceeded: a budget does not cover it; what was set aside before stays.
+            StorageUnavailable: nobody can say whether one does.
         """
 
 

@@ -37,6 +37,7 @@ def check(draft: Draft, review: Review, catalog: Catalog | None = None) -> None:
         check_rule(rule, draft, review)
         check_answers(rule, draft, review)
 
+    _check_learning(draft, review)
     check_order(draft.rules, review)
 
     for name in review.names(("tools",)):
@@ -57,6 +58,22 @@ def check(draft: Draft, review: Review, catalog: Catalog | None = None) -> None:
     if catalog is not None:
         _check_targets(draft, review, catalog)
         check_prices(draft, review, catalog)
+
+
+def _check_learning(draft: Draft, review: Review) -> None:
+    """Check that learning has somebody to draw: where a rule's own pool has nobody, it does not."""
+    learning = draft.learning
+
+    if learning is None or learning.mode is LearningMode.OFF:
+        return
+
+    pools = [pool for rule in draft.rules if (pool := draft.pool(rule.form.pool)) is not None]
+    rated = [one.quality for pool in pools for one in pool.form.targets]
+    known = [one for one in rated if one is not None]
+
+    if known and len(known) == len(rated) and max(known) < (learning.quality_at_least or 0):
+        best = f"at most {max(known):g}, the best of the rules' pools, or nobody is ever drawn"
+        review.add(("learning", "quality_at_least"), best)
 
 
 def _check_names(review: Review) -> None:

@@ -1,6 +1,5 @@
 """Whether each rule and tool by itself makes sense: what it asks, where it goes, how long."""
 
-from mcp_router.domain.learning import LearningMode
 from mcp_router.marked_yaml import YamlPath
 from mcp_router.policy.draft import Draft, Part
 from mcp_router.policy.draft_rules import (
@@ -34,7 +33,6 @@ def check_rule(rule: Part[RuleForm], draft: Draft, review: Review) -> None:
 
     _check_pools(rule, "model", draft, review)
     _check_quality(rule, draft, review)
-    _check_learning(rule, draft, review)
     times_problem(form.limits, draft.limits, (*rule.path, "limits"), review)
 
 
@@ -103,24 +101,6 @@ def _check_quality(rule: Part[RuleForm], draft: Draft, review: Review) -> None:
     if rated and max(rated) < least:
         place = (*rule.path, "requires", "quality_at_least")
         review.add(place, f"at most {max(rated):g}, the best of its pools, or no target will do")
-
-
-def _check_learning(rule: Part[RuleForm], draft: Draft, review: Review) -> None:
-    """Check that learning has somebody to choose among in the rule's own pool."""
-    learning, pool = draft.learning, draft.pool(rule.form.pool)
-
-    if learning is None or learning.mode is LearningMode.OFF or pool is None:
-        return
-
-    least = learning.quality_at_least or 0
-    rated = [one.quality for one in pool.form.targets if one.quality is not None]
-
-    if len(rated) == len(pool.form.targets) and max(rated) < least:
-        review.add(
-            (*rule.path, "pool"),
-            f"a pool with a target that reaches learning.quality_at_least ({least:g}); "
-            f"its best has {max(rated):g}",
-        )
 
 
 def check_tool_name(name: str, review: Review) -> None:

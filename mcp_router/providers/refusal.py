@@ -115,7 +115,7 @@ def _seconds(text: str) -> float | None:
 def _between(start: str, end: str) -> float | None:
     try:
         wait = parsedate_to_datetime(end) - parsedate_to_datetime(start)
-    except (ValueError, TypeError):  # TypeError: one of the two has no time zone
+    except (TypeError, ValueError, OverflowError):  # TypeError: one of the two has no time zone
         return None
 
     return max(wait.total_seconds(), 0.0)

@@ -94,11 +94,13 @@ def check_first_step_back(old: PolicyStage, events: Iterable[StoredRecord]) -> N
     """
     found = (one.record.event for one in events)
     changes = (one.change for one in found if one and one.change is not PolicyChange.RELEASED)
+    last = next(changes, None)
 
-    if next(changes, PolicyChange.ROLLED_BACK) is PolicyChange.ROLLED_BACK:
+    if last in (None, PolicyChange.ROLLED_BACK):
         named = f"`mcp-router policy rollback {stable(old)}`"
+        told = "was a roll-back already" if last else "is not in the log any more"
         raise RolloutRefused(
-            f"The last change was a roll-back already; {stable(old)} serves everybody.",
+            f"The last change {told}; {stable(old)} serves everybody.",
             next_step=f"To take that version out as well, name it: {named}.",
         )
 

@@ -70,13 +70,13 @@ def _exact(field: str) -> str:
 
 
 def _signs(field: str) -> int:
-    return sum(map(str.isalnum, field))
+    return sum(one.isalnum() or one in "&+" for one in field)  # C&A is a name, n/a is none
 
 
 def _word(word: str) -> str:
     """Return the expression for a word of a field; one that is cut short may lose its dot."""
     plain = _letters(word.rstrip("."))
-    plain = plain.replace("strasse", r"str(?:asse|\.)").replace("Strasse", r"Str(?:asse|\.)")
+    plain = plain.replace("strasse", r"str(?:asse|\.?)").replace("Strasse", r"Str(?:asse|\.?)")
     return plain + (r"\.?" if word.endswith(".") else "")
 
 

@@ -10,20 +10,23 @@ _WORD = r"[A-Z\u00c0-\u00de][\w'\u2019.-]{0,30}"
 _TOWN = r"[A-Z\u00c0-\u00de][^\W\d_]{1,30}(?!\w)"
 _CITY = rf"{_TOWN}(?:[ -]{_TOWN}){{0,2}}"
 
-# What is counted, or is called so: no number of a house stands before it.
+_CODE = r"(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})(?!\w)"
+
+# What is counted, or is called so: no number of a house stands before it, unless a code follows.
 _COUNTED = (
     r"(?:Stars?|Min(?:ute)?s?|Hours?|Days?|Weeks?|Months?|Years?|Dollars?|Euros?|Pro|Best|Premium|"
     r"Full|First Class)\b"
     r"|(?:\w{1,20} )?(?:Google|One|Hard|Flash|USB|SSD|Disk|Thumb|Pen|Zip|Test|Cloud|Shared) Drive\b"
 )
 _ENGLISH = re.compile(
-    rf"\d(?<![\w.,/#-].)\d{{0,4}}[A-Za-z]?,? (?!{_COUNTED})(?:[NSEW]\.? )?"
+    rf"\d(?<![\w.,/#-].)\d{{0,4}}[A-Za-z]?,? (?!(?:{_COUNTED})(?![^\n]{{0,80}} {_CODE}))"
+    rf"(?:[NSEW]\.? )?"
     rf"(?:(?:{_WORD}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}}"
     r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|"
     r"Square|Sq|Terrace|Close|Crescent|Highway|Hwy|Parkway|Pkwy|Circle|Gardens|Grove|Mews)\b\.?"
     r"(?:,? (?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|#)\.? ?#?\w{1,6})?"
     rf"(?:,? {_CITY})?(?:,? [A-Z]{{2}}\b)?"
-    r"(?:,? (?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})(?!\w))?"
+    rf"(?:,? {_CODE})?"
 )
 _STREET = (
     r"(?:stra(?:\u00df|ss)e|str\.|weg|platz|allee|gasse|ufer|damm|straat|laan|gracht|plein|"
@@ -31,10 +34,14 @@ _STREET = (
 )
 # Many words of English end in "ring", and other things than streets are called one.
 _RING = r"(?:\w{3,30}er|Am|Im) (?i:ring)"
+_RING_AND_TOWN = (
+    rf"(?:{_WORD} ){{0,3}}[\w\u00df-]{{0,30}}(?i:ring)"
+    rf"(?= \d{{1,4}} ?[a-zA-Z]?,? (?:[A-Z]{{1,2}}-)?\d{{4,5}} {_CITY})"
+)
 _IN_RING = r"(?<![aeiouy])(?<!\bSp)(?<!\bSt)(?<!\bEar)(?<!ffsp)ring"
 _GERMANIC = re.compile(
     rf"(?<!\w)(?:[A-Z\u00c4\u00d6\u00dc][\w\u00df-]{{1,30}}(?:{_STREET}|{_IN_RING})"
-    rf"|{_RING}|(?:{_WORD} ){{1,3}}(?i:{_STREET})) \d{{1,4}} ?[a-zA-Z]?(?!\w)"
+    rf"|{_RING}|{_RING_AND_TOWN}|(?:{_WORD} ){{1,3}}(?i:{_STREET})) \d{{1,4}} ?[a-zA-Z]?(?!\w)"
     rf"(?:,? (?:[A-Z]{{1,2}}-)?\d{{4,5}}(?: ?[A-Z]{{2}}\b)? {_CITY})?"
 )
 _FRENCH = re.compile(

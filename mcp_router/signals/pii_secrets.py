@@ -22,7 +22,7 @@ _SECRET_TOLD = re.compile(
     r"client[ _-]?secret|secret|(?:access|auth|bearer|api)[ _-]?token)(?: hash)?\b[\"']?"
     r"(?: (?:for|to|of) (?:my |the |our )?\w{1,20})?"
     r"(?: ?[:=] ?| is (?:currently |now )?| was | ist | lautet | es | \u00e8 | est )"
-    r"[\"'`]?(?P<value>[^\s\"'`]{4,128})",
+    r"[\"'`]?(?P<value>(?:[^\s\"'`]|(?<=\w)'(?=\w)){4,128})",
     re.IGNORECASE,
 )
 SECRET_STARTS = (

@@ -43,7 +43,7 @@ def read_record(seq: int, text: str) -> StoredRecord:
     """
     try:
         record = _RECORD.validate_python(json.loads(text))
-    except (ValidationError, json.JSONDecodeError):
+    except (ValueError, RecursionError):
         # `from None`: pydantic's text would carry the record's values into a log.
         raise unreadable(seq) from None
 

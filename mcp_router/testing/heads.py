@@ -26,6 +26,11 @@ class MemoryHeads:
         await self._work()
         return self._heads[-1] if self._heads else None
 
+    async def heads_after(self, size: int) -> Sequence[SignedHead]:
+        """Return the heads of larger trees, the smallest first."""
+        await self._work()
+        return [one for one in self._heads if one.head.size > size]
+
     async def covering(self, before_ms: int) -> SignedHead | None:
         """Return the largest head that covers only rows from before that time."""
         await self._work()

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,6 +80,22 @@ def test_what_one_replica_has_merged_another_one_does_not_tell_again() -> None:
     assert partly.told == replace(third, count=1)
 
 
+@pytest.mark.parametrize("many", [2, REMEMBERED, REMEMBERED + 1, 100])
+def test_however_many_were_merged_they_are_counted_once(many: int) -> None:
+    first = judge(None, ALERT, 5).window
+    burst = ALERT
+
+    for number in range(many):
+        new = replace(ALERT, alert_id=f"alr_x{number}")
+        burst = merged(burst, new) if number else new
+
+    once = judge(first, burst, 6).window
+
+    assert judge(once, burst, 7) == Judged(window=once)
+    assert once.waiting is not None
+    assert (once.waiting.count, once.waiting.alert_id) == (many, f"alr_x{many - 1}")
+
+
 def test_only_the_newest_alerts_of_a_key_are_known_by_their_ids() -> None:
     window = judge(None, ALERT, 5).window
 
@@ -87,7 +104,7 @@ def test_only_the_newest_alerts_of_a_key_are_known_by_their_ids() -> None:
 
     assert window.ids == tuple(f"alr_x{number}" for number in range(100 - REMEMBERED, 100))
     assert window.waiting is not None
-    assert (window.waiting.count, len(window.waiting.also)) == (100, REMEMBERED)
+    assert (window.waiting.count, len(window.waiting.also)) == (100, REMEMBERED - 1)
 
 
 @given(st.lists(st.integers(min_value=0, max_value=WINDOW_MS), max_size=60))

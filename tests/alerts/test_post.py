@@ -124,6 +124,11 @@ async def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
             Receipt(status=503, told="status 503"),
         ),
         ("503\nretry-after: soon", Receipt(status=503, told="status 503")),
+        (
+            "503\ndate: Sat, 21 Nov 2026 12:00:00 GMT\n"
+            "retry-after: Sat, 21 Nov 99999999999999999999 12:00:00 GMT",
+            Receipt(status=503, told="status 503"),
+        ),
         ("503\nretry-after: inf", Receipt(status=503, told="status 503")),
         ("503\nretry-after: -1", Receipt(status=503, told="status 503")),
         (DROP, Receipt(told="no connection (RemoteProtocolError)")),

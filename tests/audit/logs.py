@@ -14,6 +14,7 @@ from mcp_router.audit.statements import anchor_line, head_statement
 from mcp_router.canonical import canonical_json
 from mcp_router.chain import START, leaf_hash, next_link, row_line
 from mcp_router.domain.tree_head import TreeHead
+from mcp_router.errors import LogBroken
 from mcp_router.storage.store import open_store
 from mcp_router.testing.clock import ManualClock
 from tests.storage.rows import record
@@ -38,12 +39,18 @@ class Kept:
         return f"sqlite:///{self.database}"
 
 
-def keeper_of(store_heads: object, signer: Signer = SIGNER) -> HeadKeeper:
+def keeper_of(
+    store_heads: object,
+    signer: Signer = SIGNER,
+    *,
+    alarm: Callable[[LogBroken], None] = lambda broken: None,
+) -> HeadKeeper:
     return HeadKeeper(
         store_heads,  # type: ignore[arg-type]  # every store's own table of heads
         ManualClock(),
         bytes_of_order(),
         signer=lambda: signer,
+        alarm=alarm,
     )
 
 

@@ -26,6 +26,15 @@ def test_an_export_is_read_back_as_it_was() -> None:
     assert list(exported_records([first, b"\n", *others])) == [*STORED, long]
 
 
+@pytest.mark.parametrize(
+    "text", ["", "{", "[" * 100_000, '{"at_ms":' + "1" * 5_000 + "}", '{"at_ms":1}']
+)
+def test_a_row_that_cannot_be_read_is_told_by_its_number(text: str) -> None:
+    for read in (read_record, read_glance):
+        with pytest.raises(StorageUnavailable, match="Record 7"):
+            read(7, text)
+
+
 def test_fields_of_a_later_version_are_left_out() -> None:
     [line] = exported(STORED[0])
 

@@ -10,7 +10,7 @@ from mcp_router.audit.sources import file_heads
 from mcp_router.audit.statements import read_anchor
 from mcp_router.audit_settings import FileAnchor
 from mcp_router.errors import LogBroken
-from mcp_router.storage.store import open_store
+from mcp_router.storage.store import open_archive, open_store
 from mcp_router.testing.clock import ManualClock
 from tests.audit.logs import (
     FORGER,
@@ -22,6 +22,7 @@ from tests.audit.logs import (
     resign,
     unlocked,
 )
+from tests.audit.prunings import prune
 from tests.audit.test_tampering import (
     FORGET,
     TRUNCATE,
@@ -138,6 +139,55 @@ async def test_heads_that_others_sign_meanwhile_are_followed(kept: Kept) -> None
 
     await server.work()
     await store.aclose()
+    assert [one.code for one in alarms] == ["log_broken"]
+
+
+async def test_a_server_that_was_away_follows_what_others_signed_and_pruned(kept: Kept) -> None:
+    store = open_store(kept.url)
+    alarms = list[LogBroken]()
+    server = keeper_of(store.heads, alarm=alarms.append)
+    await server.work()
+
+    for number in range(35, 37):
+        await store.decisions.append(record(str(number)))
+        await signs_anew(kept.url)
+
+    with open_archive(kept.url) as archive:
+        heads = sum(1 for _ in archive.heads())
+
+    await prune(kept.url, heads)
+    await store.decisions.append(record("37"))
+    await signs_anew(kept.url)
+    await server.work()
+    await store.aclose()
+
+    assert alarms == []
+
+
+async def test_another_log_is_noticed_however_many_heads_it_has_beyond_the_anchored_one(
+    kept: Kept, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    store = open_store(url)
+
+    for number in range(1, LAST + 3):
+        await store.decisions.append(record(f"other-{number}"))
+
+        if number >= LAST:
+            await signs_anew(url)
+
+    alarms = list[LogBroken]()
+    server = HeadKeeper(
+        store.heads,
+        ManualClock(),
+        bytes_of_order(),
+        signer=lambda: SIGNER,
+        anchored=lambda: file_heads([FileAnchor(path=kept.anchor)]),
+        alarm=alarms.append,
+    )
+    await server.work()
+    await store.aclose()
+
     assert [one.code for one in alarms] == ["log_broken"]
 
 

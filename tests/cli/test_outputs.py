@@ -54,6 +54,16 @@ def test_what_would_be_lost_is_not_written_over(place: Place, command: tuple[str
     assert after == before
 
 
+def test_a_link_stays_one(place: Place) -> None:
+    link, target = place.file.parent / "link.jsonl", place.file.parent / "target.jsonl"
+    link.symlink_to(target.name)
+
+    assert run("audit", "export", "--output", link, "--config", place.file).exit_code == 0
+
+    assert link.is_symlink()
+    assert target.read_bytes().count(b"\n") > 1
+
+
 def test_an_export_that_cannot_be_written_is_not_in_the_log(place: Place) -> None:
     with open_archive(place.storage) as archive:
         before = archive.count()

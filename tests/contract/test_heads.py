@@ -111,6 +111,7 @@ async def test_a_head_follows_the_newest_one_and_no_other(
     assert await heads.add_head(two)
     assert not await heads.add_head(two)
     assert await heads.newest() == two
+    assert [tuple(await heads.heads_after(size)) for size in (0, 1, 3)] == [(one, two), (two,), ()]
 
 
 async def test_only_one_of_many_replicas_signs_a_head(

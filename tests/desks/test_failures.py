@@ -154,6 +154,13 @@ def test_no_message_repeats_what_the_exception_said() -> None:
             },
             0.0,
         ),
+        (
+            {
+                "Retry-After": "Fri, 20 Nov 99999999999999999999 10:00:05 GMT",
+                "Date": "Fri, 20 Nov 2026 10:00:00 GMT",
+            },
+            None,
+        ),
     ],
 )
 def test_the_wait_that_a_server_asks_for(headers: dict[str, str], seconds: float | None) -> None:

@@ -127,7 +127,8 @@ class House:
         self.health = HealthBoard(MemoryHealth(), self.clock, process=PROCESS)
         self.estimates = Estimates(MemoryEstimates(), self.clock)
         self.stages = Stages(MemoryStages(MemoryRecords()), self.clock, self._draw)
-        self.budgets = Budgets(MemoryBudgets(self.clock), self.clock, self._draw)
+        self.money = MemoryBudgets(self.clock)
+        self.budgets = Budgets(self.money, self.clock, self._draw)
         self.judge = Judge(
             OnePolicy(self.only or self._policy()),
             "support",

@@ -18,7 +18,7 @@ SPELLED = KnownFields(
     names=("Anna M\u00fcller", "Jean-Luc O'Neill", "PETER GRO\u00df", "Jos\u00e9 S\u00f8rensen"),
     phones=("+49 151 12345678",),
     addresses=("Hauptstra\u00dfe 5, 10115 Berlin",),
-    organisations=("ACME GmbH & Co. KG",),
+    organisations=("ACME GmbH & Co. KG", "C&A", "n/a"),
 )
 
 
@@ -60,6 +60,8 @@ def test_a_field_is_found(text: str, found: list[tuple[str, str]]) -> None:
         ("Herr ", "Peter Gro\u00df", ""),
         ("in der ", "Hauptstrasse 5, 10115 Berlin", "."),
         ("in der ", "HAUPTSTR. 5\n10115 BERLIN", "."),
+        ("in der ", "Hauptstr 5, 10115 Berlin", "."),
+        ("we are ", "C&A", "."),
         ("wir, die ", "ACME GmbH & Co KG", ", "),
         ("wir, die ", "Acme GmbH\u00a0& Co. KG", ", "),
         (

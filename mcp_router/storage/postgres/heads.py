@@ -20,6 +20,7 @@ from mcp_router.storage.heads import (
 from mcp_router.storage.postgres.database import Connection, Database
 from mcp_router.storage.postgres.decisions import append_record, is_kept
 
+_AFTER = f"{HEADS} FROM tree_heads WHERE size > %s ORDER BY size"
 _NEWEST = f"{HEADS} FROM tree_heads ORDER BY size DESC LIMIT 1"
 _COVERING = f"""
     {HEADS} FROM tree_heads
@@ -59,6 +60,10 @@ class HeadTable:
     async def newest(self) -> SignedHead | None:
         """Return the head of the largest tree, None before the first."""
         return await self._head(_NEWEST, ())
+
+    async def heads_after(self, size: int) -> Sequence[SignedHead]:
+        """Return the heads of larger trees, the smallest first."""
+        return [read_head(tuple(row.values())) for row in await self._rows(_AFTER, (size,))]
 
     async def covering(self, before_ms: int) -> SignedHead | None:
         """Return the largest head that covers only rows from before that time."""

@@ -21,6 +21,7 @@ from mcp_router.storage.sqlite.decisions import any_text, insert_record
 
 T = TypeVar("T")
 
+_AFTER = f"{HEADS} FROM tree_heads WHERE size > ? ORDER BY size"
 _NEWEST = f"{HEADS} FROM tree_heads ORDER BY size DESC LIMIT 1"
 _COVERING = f"""
     {HEADS} FROM tree_heads
@@ -40,6 +41,14 @@ class HeadTable:
     async def newest(self) -> SignedHead | None:
         """Return the head of the largest tree, None before the first."""
         return await self._head(_NEWEST, ())
+
+    async def heads_after(self, size: int) -> Sequence[SignedHead]:
+        """Return the heads of larger trees, the smallest first."""
+
+        def job(connection: sqlite3.Connection) -> Sequence[SignedHead]:
+            return [read_head(tuple(row)) for row in connection.execute(_AFTER, (size,))]
+
+        return await self._read(job)
 
     async def covering(self, before_ms: int) -> SignedHead | None:
         """Return the largest head that covers only rows from before that time."""
