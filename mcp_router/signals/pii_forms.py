@@ -1,7 +1,4 @@
-"""Where personal data stands in a text: found by its form, its check digits and what stands before.
-
-A number alone is taken for nothing: an order or a tracking number must not look like a telephone.
-"""
+"""Where personal data stands in a text: by its form, its check digits and what stands before."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator

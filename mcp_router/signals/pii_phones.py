@@ -47,8 +47,7 @@ _PHONE_TOLD = re.compile(
 )
 _A_PHONE = re.compile(r"phone|mobile|telefon|\b(?:cell|tel)", re.IGNORECASE)
 _NO_PHONE = re.compile(
-    r"(?:order|tracking|invoice|ticket|case|ref|reference|account|transaction|serial|model|sku|"
-    r"item|part|article|confirmation|booking|imei|isbn|version|id|no|nr|number)\W{0,3}"
+    r"(?:account|imei|isbn|version|id|no|nr|number)\W{0,3}"
     r"(?:(?:number|no|nr|code|id|is|was)\W{0,3}){0,2}$",
     re.IGNORECASE,
 )
