@@ -150,6 +150,20 @@ def digest(value: JsonValue) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+def encodable(text: str) -> bool:
+    """Return whether a text is whole characters, so that UTF-8 can hold it: no lone surrogates.
+
+    >>> encodable("\\u00e9"), encodable("\\ud800")
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+
+    return True
+
+
 def _number(value: float) -> str:
     """Write a float as ECMAScript does (RFC 8785, 3.2.2.3)."""
     if not math.isfinite(value):

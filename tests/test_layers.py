@@ -14,6 +14,7 @@ FLOORS = {
     "clock": 0,
     "canonical": 0,
     "chain": 0,
+    "http_date": 0,
     "domain": 0,
     "policies": 0,
     # 1 config

@@ -10,7 +10,6 @@ import math
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import anyio
@@ -19,6 +18,7 @@ import httpx2
 from mcp_router import __version__
 from mcp_router.alerts.address import Resolve, checked, look_up
 from mcp_router.errors import InvalidSettings
+from mcp_router.http_date import seconds_between
 
 TIMEOUT_S = 25.0
 """What one send may take as a whole; an answer that drips in is cut off by it."""
@@ -147,18 +147,9 @@ def _wait_s(headers: Mapping[str, str]) -> float | None:
     try:
         wanted = float(text)
     except ValueError:
-        return _between(headers.get("date", ""), text)
+        return seconds_between(headers.get("date", ""), text)
 
     return wanted if math.isfinite(wanted) and wanted >= 0 else None
-
-
-def _between(start: str, end: str) -> float | None:
-    try:
-        wait = parsedate_to_datetime(end) - parsedate_to_datetime(start)
-    except (TypeError, ValueError, OverflowError):  # TypeError: one of the two has no time zone
-        return None
-
-    return max(0.0, wait.total_seconds())
 
 
 def _parsed(text: str) -> httpx2.URL:

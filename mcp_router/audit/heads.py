@@ -123,10 +123,10 @@ class HeadKeeper:
             StorageUnavailable: the store is away; the next time makes up for it.
         """
         try:
-            if await self._is_due():
-                await self.sign()
-
             newest = await self._newest()
+
+            if await self._is_due(newest):
+                newest = await self.sign()
 
             if newest is not None and self._sent:
                 await self._anchor(newest)
@@ -227,9 +227,8 @@ class HeadKeeper:
 
         return total
 
-    async def _is_due(self) -> bool:
-        """Return whether the log has grown for long enough, or by enough."""
-        newest = await self._newest()
+    async def _is_due(self, newest: SignedHead | None) -> bool:
+        """Return whether the log has grown since its newest head for long enough, or by enough."""
         signed = newest.head.size if newest else 0
         grown = await self._store.last() - signed
 

@@ -8,9 +8,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mcp_router.audit.export import Format
 from mcp_router.audit.manifest import Made, Tally
+from mcp_router.canonical import encodable
 from mcp_router.cli.audit_evidence import cut_off, unpruned, write_beside
 from mcp_router.cli.audit_integrity import key, prune, sign, verify
-from mcp_router.cli.common import DEFAULT_CONFIG, Commands, config_option, is_text, open_source
+from mcp_router.cli.common import DEFAULT_CONFIG, Commands, config_option, open_source
 from mcp_router.cli.export_begun import begun
 from mcp_router.cli.export_file import write_export
 from mcp_router.cli.printing import check_output
@@ -60,16 +61,17 @@ def export(
     if output is None and (resume or kind == Format.PARQUET):
         raise click.UsageError("--resume and --format parquet need a file: name it by --output.")
 
-    if output is not None and not is_text(output.name):
+    if output is not None and not encodable(output.name):
         raise click.UsageError("--output takes a name in UTF-8: the manifest names the file.")
 
     check_output(output, config or Path(DEFAULT_CONFIG))
-    chosen = select(since, until, tenant=tenant, policy=policy, intent=intent)
+    form = Format(kind)
+    wanted = select(since, until, tenant=tenant, policy=policy, intent=intent)
 
     with (
         open_source(config) as source,
         open_archive(source.settings.storage) as archive,
-        begun(output, Format(kind), chosen, given=(since, until), resume=resume) as chosen,
+        begun(output, form, wanted, given=(since, until), resume=resume) as chosen,
     ):
         total = archive.count(selection=chosen)
         cut = cut_off(source.settings, archive, kind=kind, tenant=tenant, sign=output is not None)
@@ -80,7 +82,7 @@ def export(
             task = progress.task_ids[0]
             done = write_export(
                 map(tally.row, unpruned(rows, archive, cut)),
-                Format(kind),
+                form,
                 output,
                 resume=resume,
                 advance=lambda count: progress.advance(task, count),
@@ -91,9 +93,7 @@ def export(
                 tally.content(file)
 
             narrowed = chosen != EVERYTHING
-            made = Made(
-                file=output.name, kind=Format(kind), tenant=tenant, tally=tally, narrowed=narrowed
-            )
+            made = Made(file=output.name, kind=form, tenant=tenant, tally=tally, narrowed=narrowed)
             write_beside(output, made, archive, cut)
 
         click.echo(f"{done} records", err=True)

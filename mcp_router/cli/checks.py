@@ -99,12 +99,7 @@ async def _stored(settings: Settings, clock: Clock) -> list[Finding]:
         found = _failed(part, error)
         # A database behind a connection says by itself what to do about it.
         told = replace(found, next=_FILE_ADVICE) if url.startswith(SQLITE) else found
-        loaded = _loaded(settings, settings.policy)
-
-        if isinstance(loaded, Policy):
-            return [told, *_version(settings, settings.policy, loaded, None, with_pools=True)]
-
-        return [told, loaded]
+        return [told, *await _policy(settings, None)]
 
 
 async def _content_key(settings: Settings, store: Store, clock: Clock) -> list[Finding]:
@@ -123,10 +118,13 @@ async def _content_key(settings: Settings, store: Store, clock: Clock) -> list[F
     return [Finding(part=part, state=State.OK, said="it is that of the store")]
 
 
-async def _policy(settings: Settings, store: Store) -> list[Finding]:
-    """Find out whether what serves now loads: the stable version, and the candidate beside it."""
+async def _policy(settings: Settings, store: Store | None) -> list[Finding]:
+    """Find out whether what serves now loads: the stable version, and the candidate beside it.
+
+    Without a store nobody knows of either, and what `policy` in router.yaml names is looked at.
+    """
     name, _, pinned = settings.policy.partition("@")
-    stages = () if pinned else await store.stages.stages()
+    stages = () if pinned or store is None else await store.stages.stages()
     stage = next((one for one in stages if one.name == name), None)
     serving = [settings.policy if stage is None else f"{name}@{stage.stable}"]
 
@@ -139,7 +137,7 @@ async def _policy(settings: Settings, store: Store) -> list[Finding]:
         loaded = _loaded(settings, reference)
 
         if isinstance(loaded, Policy):
-            used = await store.stages.digest(loaded.name, loaded.version)
+            used = await store.stages.digest(loaded.name, loaded.version) if store else None
             found += _version(settings, reference, loaded, used, with_pools=not found)
         else:
             found.append(loaded)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from mcp_router.canonical import encodable
 from mcp_router.errors import (
     ConfigurationError,
     NotConfigured,
@@ -46,23 +47,13 @@ sandbox_option = click.option(
 )
 
 
-def is_text(value: str) -> bool:
-    """Return whether what a command line gave is in UTF-8, as all that is kept must be."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-
-    return True
-
-
 def text(value: str) -> str:
     """Return an option's text, which is to be the `type` of it.
 
     Raises:
         BadParameter: it is not in UTF-8, and cannot be asked for or kept.
     """
-    if not is_text(value):
+    if not encodable(value):
         raise click.BadParameter("it is not in UTF-8.")
 
     return value
@@ -167,7 +158,7 @@ def whoever(named: str | None) -> str:
     except (OSError, KeyError):  # a container's user may have no name
         user = ""
 
-    if not user or not is_text(user):
+    if not user or not encodable(user):
         raise NotConfigured(
             "This machine does not say who you are.", next_step="Name yourself with --who."
         )

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, assert_never
 
+from mcp_router.canonical import encodable
 from mcp_router.errors import FileUnusable
 
 STDIN = Path("-")
@@ -181,20 +182,10 @@ def _member(text: str, column: str, line: int) -> str:
         what = "no" if column not in value else "no text under its"
         raise _wrong(line, f"has {what} key of that name", _OTHER_COLUMN)
 
-    if not _encodable(found):
+    if not encodable(found):
         raise _wrong(line, "escapes half a character (a lone surrogate)")
 
     return found
-
-
-def _encodable(text: str) -> bool:
-    """Tell whether the text is whole characters: JSON may escape halves, which no wire takes."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-
-    return True
 
 
 _OTHER_COLUMN = "Name the one that holds the questions with --column."

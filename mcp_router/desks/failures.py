@@ -6,13 +6,13 @@ needs a proof; whatever has none is `UNKNOWN`.
 
 import ssl
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 from requests import exceptions as requests_errors
 from urllib3 import exceptions as urllib3_errors
 
 from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.errors import SendFailed
+from mcp_router.http_date import seconds_between
 
 _REJECTED = frozenset({400, 403, 405, 412, 413, 415, 422})
 _NOT_BUILT = (  # what requests raises while it builds a request, before any connection
@@ -142,12 +142,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     if value.isascii() and value.isdigit():
         return float(value)
 
-    try:
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("Date", ""))
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-    return max(0.0, wait.total_seconds())
+    return seconds_between(headers.get("Date", ""), value)
 
 
 def _holds(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:

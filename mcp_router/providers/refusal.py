@@ -4,11 +4,11 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
 
 from mcp_router.canonical import JsonValue
 from mcp_router.domain.attempt import Evidence, Reason
 from mcp_router.errors import SendFailed
+from mcp_router.http_date import seconds_between
 
 # An account that is out of money answers 429 like one that is too fast, but waiting does not
 # help. OpenAI: help.openai.com/en/articles/6614457; Anthropic: platform.claude.com/docs, "Reaching
@@ -91,7 +91,7 @@ def _retry_after_s(
         return seconds
 
     if after:
-        return _between(headers.get("date", ""), after)
+        return seconds_between(headers.get("date", ""), after)
 
     for one in details:  # Gemini: google.rpc.RetryInfo
         delay = one.get("retryDelay")
@@ -110,15 +110,6 @@ def _seconds(text: str) -> float | None:
         return None
 
     return max(value, 0.0) if math.isfinite(value) else None
-
-
-def _between(start: str, end: str) -> float | None:
-    try:
-        wait = parsedate_to_datetime(end) - parsedate_to_datetime(start)
-    except (TypeError, ValueError, OverflowError):  # TypeError: one of the two has no time zone
-        return None
-
-    return max(wait.total_seconds(), 0.0)
 
 
 def _parsed(body: bytes) -> JsonValue:

@@ -2,15 +2,17 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcp_router.audit.heads import HeadKeeper
+from mcp_router.audit.heads import Anchor, HeadKeeper, HeadPace
 from mcp_router.audit.merkle import Proof, Tree, consistency_ranges
 from mcp_router.audit.signing import Signer, seeded
+from mcp_router.audit.sources import file_heads
 from mcp_router.audit.statements import anchor_line, head_statement
+from mcp_router.audit_settings import FileAnchor
 from mcp_router.canonical import canonical_json
 from mcp_router.chain import START, leaf_hash, next_link, row_line
 from mcp_router.domain.tree_head import TreeHead
@@ -43,13 +45,21 @@ def keeper_of(
     store_heads: object,
     signer: Signer = SIGNER,
     *,
+    pace: HeadPace | None = None,
+    anchors: tuple[Anchor, ...] = (),
+    anchored: Iterable[Path] = (),
     alarm: Callable[[LogBroken], None] = lambda broken: None,
 ) -> HeadKeeper:
+    """Return a keeper whose clock stands still; `anchored` are files that were anchored to."""
+    files = [FileAnchor(path=path) for path in anchored]
     return HeadKeeper(
         store_heads,  # type: ignore[arg-type]  # every store's own table of heads
         ManualClock(),
         bytes_of_order(),
         signer=lambda: signer,
+        pace=pace,
+        anchors=anchors,
+        anchored=lambda: file_heads(files),
         alarm=alarm,
     )
 

@@ -6,18 +6,14 @@ from pathlib import Path
 import pytest
 
 from mcp_router.audit.heads import HeadKeeper, HeadPace
-from mcp_router.audit.sources import file_heads
 from mcp_router.audit.statements import read_anchor
-from mcp_router.audit_settings import FileAnchor
 from mcp_router.errors import LogBroken
 from mcp_router.storage.store import open_archive, open_store
-from mcp_router.testing.clock import ManualClock
 from tests.audit.logs import (
     FORGER,
     LAST,
     SIGNER,
     Kept,
-    bytes_of_order,
     keeper_of,
     resign,
     unlocked,
@@ -81,14 +77,11 @@ async def test_a_server_does_not_sign_what_forgets_a_head_that_it_knows(
     sink, alarms = Sink(), list[LogBroken]()
 
     def running() -> HeadKeeper:
-        return HeadKeeper(
+        return keeper_of(
             store.heads,
-            ManualClock(),
-            bytes_of_order(),
-            signer=lambda: SIGNER,
             pace=HeadPace(every_rows=1),
             anchors=(sink,),
-            anchored=lambda: file_heads([FileAnchor(path=kept.anchor)]),
+            anchored=[kept.anchor],
             alarm=alarms.append,
         )
 
@@ -116,14 +109,7 @@ async def test_a_server_does_not_sign_what_forgets_a_head_that_it_knows(
 async def test_heads_that_others_sign_meanwhile_are_followed(kept: Kept) -> None:
     store = open_store(kept.url)
     alarms = list[LogBroken]()
-    server = HeadKeeper(
-        store.heads,
-        ManualClock(),
-        bytes_of_order(),
-        signer=lambda: SIGNER,
-        anchored=lambda: file_heads([FileAnchor(path=kept.anchor)]),
-        alarm=alarms.append,
-    )
+    server = keeper_of(store.heads, anchored=[kept.anchor], alarm=alarms.append)
     await server.work()
 
     for number in range(35, 38):
@@ -177,14 +163,7 @@ async def test_another_log_is_noticed_however_many_heads_it_has_beyond_the_ancho
             await signs_anew(url)
 
     alarms = list[LogBroken]()
-    server = HeadKeeper(
-        store.heads,
-        ManualClock(),
-        bytes_of_order(),
-        signer=lambda: SIGNER,
-        anchored=lambda: file_heads([FileAnchor(path=kept.anchor)]),
-        alarm=alarms.append,
-    )
+    server = keeper_of(store.heads, anchored=[kept.anchor], alarm=alarms.append)
     await server.work()
     await store.aclose()
 
@@ -199,14 +178,7 @@ async def test_an_anchor_that_is_away_or_of_another_log_does_not_stop_the_signin
     head["head"] |= {"size": 99, "key_id": FORGER.key_id}
     other.write_text(json.dumps(head), encoding="utf-8")
     store = open_store(kept.url)
-    files = [FileAnchor(path=path) for path in (other, tmp_path / "none.jsonl", tmp_path)]
-    server = HeadKeeper(
-        store.heads,
-        ManualClock(),
-        bytes_of_order(),
-        signer=lambda: SIGNER,
-        anchored=lambda: file_heads(files),
-    )
+    server = keeper_of(store.heads, anchored=[other, tmp_path / "none.jsonl", tmp_path])
 
     signed = await server.sign()
     await store.aclose()

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from mcp_router.audit.check import Evidence, verify_store
-from mcp_router.audit.heads import HeadKeeper, HeadPace
+from mcp_router.audit.heads import HeadPace
 from mcp_router.audit.verify import Fault, Report
 from mcp_router.errors import LogBroken
 from mcp_router.storage.store import open_archive, open_store
-from mcp_router.testing.clock import ManualClock
 from tests.audit.logs import (
     FORGER,
     HEADS,
@@ -19,7 +18,7 @@ from tests.audit.logs import (
     SIGNER,
     Kept,
     Tables,
-    bytes_of_order,
+    keeper_of,
     rechain,
     resign,
     unlocked,
@@ -366,14 +365,7 @@ async def test_a_row_that_is_no_utf8_any_more_stops_the_signing_with_an_alarm(ke
 
     alarms: list[LogBroken] = []
     store = open_store(kept.url)
-    keeper = HeadKeeper(
-        store.heads,
-        ManualClock(),
-        bytes_of_order(),
-        signer=lambda: SIGNER,
-        pace=HeadPace(every_rows=1),
-        alarm=alarms.append,
-    )
+    keeper = keeper_of(store.heads, pace=HeadPace(every_rows=1), alarm=alarms.append)
     await keeper.work()
     await store.aclose()
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
+from mcp_router.canonical import encodable
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
 from mcp_router.domain.selection import EVERYTHING, Selection
@@ -36,16 +37,6 @@ def _coded() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise unavailable(error) from error
-
-
-def _is_unicode(text: str) -> bool:
-    """Return whether a text was UTF-8 in its file."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-
-    return True
 
 
 class Archive:
@@ -113,7 +104,7 @@ class Archive:
             cursor.row_factory = None  # plain tuples: a million rows pass through here
 
             for seq, text in cursor:
-                if not (isinstance(text, str) and (text.isascii() or _is_unicode(text))):
+                if not (isinstance(text, str) and (text.isascii() or encodable(text))):
                     raise unreadable(seq)
 
                 yield seq, text
