@@ -149,7 +149,7 @@ async def test_every_answer_has_its_receipt(
 async def test_a_receiver_that_hangs_is_left(receiver: Receiver) -> None:
     receiver.answers.append(HANG)
 
-    assert await sent(inside(receiver, timeout_s=0.3)) == Receipt(told="no answer in time")
+    assert await sent(inside(receiver, timeout_s=1)) == Receipt(told="no answer in time")
 
 
 async def test_a_closed_port_and_a_name_without_address_are_no_connection(

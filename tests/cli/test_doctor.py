@@ -251,9 +251,9 @@ def test_slow_parts_are_asked_at_once_and_given_up_together(place: Place, sandbo
         server.faults.add(Fault(kind=FaultKind.SLOW, delay_s=20))
 
     started_s = time.monotonic()
-    found = failed(place, "--timeout", "0.8")
+    found = failed(place, "--timeout", "2")
 
-    assert time.monotonic() - started_s < 3.5  # one after the other would take four seconds
+    assert time.monotonic() - started_s < 8  # one after the other would take ten seconds
     assert {part: said.rpartition(" ")[2] for part, (said, _) in found.items()} == {
         "provider anthropic": "(timeout)",
         "provider google": "(timeout)",

@@ -15,6 +15,7 @@ from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.sandbox.models.state import ScriptedAnswer
 from mcp_router.settings import ProviderKind
 from tests.contract.bench import ASK, LOOKUP, Bench, opened_bench
+from tests.providers.loopback import BRIEF_S
 
 LONG = "It is größer — 📦. " * 40
 BOUND_S = 5.0
@@ -195,11 +196,11 @@ async def test_a_listener_that_takes_its_time_cuts_no_answer_short(
 
     async def dawdle(text: str) -> None:
         if not heard.pieces:
-            await asyncio.sleep(0.6)  # longer than the provider may take
+            await asyncio.sleep(BRIEF_S + 0.2)  # longer than the provider may take
 
         await heard.emit(text)
 
-    whole = await bench.stream(dawdle, timeout_s=0.5)
+    whole = await bench.stream(dawdle, timeout_s=BRIEF_S)
 
     assert whole.finish_reason is FinishReason.STOP
     assert whole.text == heard.text == LONG
@@ -208,7 +209,7 @@ async def test_a_listener_that_takes_its_time_cuts_no_answer_short(
 async def test_no_answer_in_time_is_unknown(bench: Bench, heard: Heard) -> None:
     bench.server.faults.add(Fault(kind=FaultKind.SLOW, delay_s=30))
 
-    failed = await failure(bench, heard, timeout_s=0.3)
+    failed = await failure(bench, heard, timeout_s=BRIEF_S)
 
     assert (failed.evidence, failed.reason) == (Evidence.UNKNOWN, Reason.TIMEOUT)
 

@@ -20,6 +20,7 @@ from mcp_router.sandbox.models.catalog import CATALOG
 from mcp_router.sandbox.models.state import ScriptedAnswer
 from mcp_router.settings import ProviderKind
 from tests.contract.bench import ASK, LOOKUP, QUESTION, SYSTEM, TIMEOUT_S, Bench, opened_bench
+from tests.providers.loopback import BRIEF_S
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +238,7 @@ async def test_what_a_fault_leaves_behind(
 async def test_no_answer_in_time_is_unknown_and_the_limit_holds(bench: Bench) -> None:
     bench.server.faults.add(Fault(kind=FaultKind.SLOW, delay_s=30))
 
-    failed = await bench.failure(timeout_s=0.3)
+    failed = await bench.failure(timeout_s=BRIEF_S)
 
     assert (failed.evidence, failed.reason) == (Evidence.UNKNOWN, Reason.TIMEOUT)
     assert failed.status is None

@@ -104,7 +104,7 @@ async def test_a_read_that_uses_up_the_deadline_leaves_nothing_sent(crm: Crm) ->
     await crm.desk.read_case("warm", timeout_s=10)
     crm.server.faults.add(Fault(kind=FaultKind.SLOW, path="/query", delay_s=30))
 
-    assert await verdict(crm.write(timeout_s=0.5)) == (Evidence.NOT_APPLIED, Reason.TIMEOUT)
+    assert await verdict(crm.write(timeout_s=1)) == (Evidence.NOT_APPLIED, Reason.TIMEOUT)
     assert (crm.writes(), crm.server.effects.count()) == (0, 0)
 
 

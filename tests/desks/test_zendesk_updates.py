@@ -293,10 +293,10 @@ async def test_a_ticket_without_the_marker_proves_absence(desk: ZendeskDesk) -> 
 async def test_a_deadline_covers_the_wait_for_a_free_thread(
     desk: ZendeskDesk, zendesk: SandboxServer
 ) -> None:
-    zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=0.4, times=4))
+    zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=2, times=4))
     busy = [asyncio.create_task(desk.check(timeout_s=TIMEOUT_S)) for _ in range(4)]
     await asyncio.sleep(0)
-    failed = await failure(desk.write(REPLY, marker=MARKER, precondition=None, timeout_s=0.1))
+    failed = await failure(desk.write(REPLY, marker=MARKER, precondition=None, timeout_s=0.5))
     await asyncio.gather(*busy)
     assert (failed.evidence, failed.reason) == (Evidence.NOT_APPLIED, Reason.TIMEOUT)
     assert zendesk.received.count("PUT") == 0

@@ -29,7 +29,7 @@ rules:
     why: The customer waits on the line.
     when: {customer_tier: hasty}
     pool: cost
-    limits: {deadline_s: 0.4, attempt_timeout_s: 0.3}
+    limits: {deadline_s: 2, attempt_timeout_s: 1.2}
   - id: poor
     why: Nothing may be spent on this one.
     when: {customer_tier: poor}

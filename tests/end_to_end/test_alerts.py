@@ -71,7 +71,7 @@ async def test_what_is_noted_while_a_receiver_hangs_is_told_to_the_others(
 
     async with receiving(tmp_path) as slow, receiving(tmp_path / "other") as quick:
         slow.answers += [HANG]
-        place = settle(tmp_path, sandbox, impatient=True, ledger={"reconcile_every_s": 0.1})
+        place = settle(tmp_path, sandbox, ledger={"reconcile_every_s": 0.1})
         watch(place, slow, *kinds, name="slow")
         watch(place, quick, *kinds, name="quick")
 

@@ -11,6 +11,7 @@ from mcp_router.sandbox.faults import Fault, FaultKind
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.sandbox.models.state import ReceivedRequest, ScriptedAnswer
 from tests.end_to_end.harness import (
+    BRIEF_S,
     call,
     comments,
     connected,
@@ -28,7 +29,7 @@ FAULTS: dict[str, tuple[Fault, tuple[str, str]]] = {
     "500": (Fault(kind=FaultKind.STATUS, status=500), ("unknown", "server_error")),
     "redirect": (Fault(kind=FaultKind.REDIRECT), ("not_applied", "redirected")),
     "dropped": (Fault(kind=FaultKind.DROP_BEFORE), ("unknown", "reset")),
-    "slow": (Fault(kind=FaultKind.SLOW, delay_s=0.8), ("unknown", "timeout")),
+    "slow": (Fault(kind=FaultKind.SLOW, delay_s=20), ("unknown", "timeout")),
     "garbled": (Fault(kind=FaultKind.GARBLED), ("unknown", "garbled")),
 }
 
@@ -56,7 +57,7 @@ async def tried(client: Client, decision_id: object) -> dict[str, object]:
 async def test_another_model_answers_whatever_happens_to_the_first(
     fault: Fault, expected: tuple[str, str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox, patience_s=BRIEF_S)
 
     async with connected(place) as client:
         sandbox.openai.faults.add(fault)
@@ -73,7 +74,7 @@ async def test_another_model_answers_whatever_happens_to_the_first(
 async def test_a_model_that_keeps_failing_is_left_alone_until_a_probe_succeeds(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox)
     question = unique("Good morning")
 
     async with connected(place) as client:
@@ -92,7 +93,7 @@ async def test_a_target_that_failed_in_passing_is_asked_again(
     for server in (sandbox.openai, sandbox.gemini, sandbox.anthropic):
         server.faults.add(Fault(kind=FaultKind.STATUS, status=503))
 
-    async with connected(settle(tmp_path, sandbox, impatient=True)) as client:
+    async with connected(settle(tmp_path, sandbox)) as client:
         answer = await call(client, "route_completion", {"input": unique("Good morning")})
 
     assert attempts_of(answer) == [
@@ -113,7 +114,7 @@ async def test_an_outage_of_all_providers_is_told_after_the_allowed_attempts(
     for server in (sandbox.openai, sandbox.gemini, sandbox.anthropic):
         server.go_down()
 
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox)
     question = {"input": unique("Good morning"), "customer_tier": tier}
 
     async with connected(place) as client:
@@ -134,9 +135,9 @@ async def test_the_deadline_ends_a_call_whose_targets_are_slow(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     for server in (sandbox.openai, sandbox.gemini, sandbox.anthropic):
-        server.faults.add(Fault(kind=FaultKind.SLOW, delay_s=1, times=3))
+        server.faults.add(Fault(kind=FaultKind.SLOW, delay_s=20, times=3))
 
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox)
 
     async with connected(place) as client:
         told = await call(
@@ -149,14 +150,14 @@ async def test_the_deadline_ends_a_call_whose_targets_are_slow(
         (NANO, "timeout"),
         (FLASH, "timeout"),
     ]
-    assert record.latency_ms < 2000
+    assert record.latency_ms < 20_000, "nobody waited for the answers"
 
 
 async def test_nothing_is_sent_that_the_budget_does_not_cover(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     question = unique("What may this cost?")
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox)
 
     async with connected(place) as client:
         told = await call(client, "route_completion", {"input": question, "customer_tier": "poor"})
@@ -169,7 +170,7 @@ async def test_nothing_is_sent_that_the_budget_does_not_cover(
 
 async def test_a_lost_answer_counts_against_the_budget(sandbox: Sandbox, tmp_path: Path) -> None:
     question = unique("What may this cost?")
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox)
     sandbox.openai.faults.add(Fault(kind=FaultKind.DROP_AFTER))
 
     async with connected(place) as client:
@@ -213,7 +214,7 @@ async def test_tool_calls_are_carried_both_ways_whoever_answers(
     for name in down:
         servers[name].go_down()
 
-    async with connected(settle(tmp_path, sandbox, impatient=True)) as client:
+    async with connected(settle(tmp_path, sandbox)) as client:
         asked = await call(client, "route_completion", {"input": question, "tools": [TOOL]})
         calls = asked["tool_calls"]
         assert isinstance(calls, list)
@@ -254,7 +255,7 @@ async def test_a_later_model_is_told_what_the_run_has_done(
     questions = [unique("And now?") for _ in range(3)]
     reply = {"ticket_id": ticket_id, "body": "On its way.", "run_id": "run-1"}
 
-    async with connected(settle(tmp_path, sandbox, impatient=True)) as client:
+    async with connected(settle(tmp_path, sandbox)) as client:
         await call(client, "route_completion", {"input": questions[0], "run_id": "run-1"})
         await call(client, "reply_to_ticket", reply)
         sandbox.openai.go_down()  # another model takes over

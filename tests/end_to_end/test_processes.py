@@ -127,7 +127,7 @@ async def test_a_server_over_http_answers_what_is_under_way_before_it_ends(
 ) -> None:
     ticket_id = old_ticket(sandbox)
     place = settle(tmp_path, sandbox)
-    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=0.5, method="PUT"))
+    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=2, method="PUT"))
     reply = {"ticket_id": ticket_id, "body": "On its way."}
 
     async with child(place, "--transport", "http", "--port", "0") as server:
@@ -181,7 +181,7 @@ async def test_a_host_that_hangs_up_leaves_a_finished_write_behind(
         url = await server.url()
 
         for number, (door, ticket_id) in enumerate(tickets.items()):
-            sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=0.4, method="PUT"))
+            sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=2, method="PUT"))
             reply = {"ticket_id": ticket_id, "body": "Done.", "idempotency_key": unique("key")}
 
             async with entered(door, url) as client:
@@ -252,7 +252,7 @@ async def test_two_servers_on_one_database_have_one_effect_for_one_key(
     ticket_id = old_ticket(sandbox)
     place = settle(tmp_path, sandbox)
     reply = {"ticket_id": ticket_id, "body": "On its way.", "idempotency_key": unique("key")}
-    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=0.5, method="PUT"))
+    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=2, method="PUT"))
     races = [
         {"ticket_id": old_ticket(sandbox), "body": "Now.", "idempotency_key": unique("key")}
         for _ in range(5)

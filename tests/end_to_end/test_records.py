@@ -27,7 +27,7 @@ async def test_a_mixed_run_leaves_one_record_for_each_call(
     mode: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     ticket_id = old_ticket(sandbox)
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox)
     reply = {"ticket_id": ticket_id, "body": "On its way.", "idempotency_key": unique("key")}
     calls: list[tuple[str, dict[str, JsonValue], tuple[str, str | None]]] = [
         ("route_completion", {"input": "Good morning"}, ("ok", None)),

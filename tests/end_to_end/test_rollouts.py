@@ -126,7 +126,7 @@ async def test_a_candidate_that_fails_is_taken_back_by_its_guard_and_the_log_say
 
 async def until_arms(client: Client, *, running: bool) -> None:
     """Wait until the server has learned that a rollout began, or ended."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while True:
             answer = await call(client, "route_completion", {"input": "Hello"})
 

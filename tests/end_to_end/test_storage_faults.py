@@ -15,6 +15,7 @@ from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.serve.http import asgi
 from tests.end_to_end.child import introduced
 from tests.end_to_end.harness import (
+    BRIEF_S,
     Place,
     call,
     connected,
@@ -118,7 +119,7 @@ async def test_a_write_that_cannot_be_settled_says_so_and_is_found_out_about_lat
     ticket_id = old_ticket(sandbox)
     place = settle(tmp_path, sandbox)
     reply = {"ticket_id": ticket_id, "body": "On its way.", "idempotency_key": unique("key")}
-    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=0.3, method="PUT"))
+    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=1, method="PUT"))
     told: dict[str, object] = {}
 
     async with connected(place, busy_timeout_ms=SHORT_MS) as client:
@@ -149,9 +150,9 @@ async def test_a_write_lost_while_the_database_is_locked_is_told_as_unknown(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     ticket_id = old_ticket(sandbox)
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox, patience_s=BRIEF_S)
     reply = {"ticket_id": ticket_id, "body": "On its way.", "idempotency_key": unique("key")}
-    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=2, method="PUT"))
+    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=20, method="PUT"))
     told: dict[str, object] = {}
 
     async with connected(place, busy_timeout_ms=SHORT_MS) as client:

@@ -12,6 +12,7 @@ from mcp_router.sandbox.faults import Fault, FaultKind
 from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.sandbox.salesforce.schema import OBJECTS
 from tests.end_to_end.harness import (
+    BRIEF_S,
     call,
     connected,
     old_ticket,
@@ -40,7 +41,7 @@ FAULTS: dict[str, tuple[Fault, Row]] = {
     "503 applied": (Fault(kind=FaultKind.STATUS, status=503, applied=True), FOUND_OUT),
     "500 not applied": (Fault(kind=FaultKind.STATUS, status=500), FOUND_OUT),
     "garbled": (Fault(kind=FaultKind.GARBLED), FOUND_OUT),
-    "slow": (Fault(kind=FaultKind.SLOW, delay_s=0.8), FOUND_OUT),
+    "slow": (Fault(kind=FaultKind.SLOW, delay_s=20), FOUND_OUT),
 }
 
 
@@ -135,7 +136,7 @@ async def test_a_write_has_at_most_one_effect_and_says_truly_which(
     name: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     tool = TOOLS[name]
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox, patience_s=BRIEF_S)
     written = {fault: tool.prepare(sandbox) for fault in FAULTS}
 
     async with connected(place) as client:

@@ -130,7 +130,7 @@ async def test_two_callers_with_one_key_have_one_effect(sandbox: Sandbox, tmp_pa
     ticket_id = old_ticket(sandbox)
     reply = {"ticket_id": ticket_id, "body": "On its way.", "idempotency_key": unique("key")}
     place = settle(tmp_path, sandbox)
-    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=0.5, method="PUT"))
+    sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=2, method="PUT"))
     first: dict[str, object] = {}
 
     async with connected(place) as client:

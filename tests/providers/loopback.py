@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
+BRIEF_S = 1.0  # a limit that a test waits out, within which a busy machine still connects
+
 Answer: TypeAlias = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 

@@ -14,7 +14,7 @@ from mcp_router.providers.provider import open_provider
 from mcp_router.providers.wire import Wire, WireRequest
 from mcp_router.settings import ProviderKind, ProviderSettings
 from tests.providers.examples import ASK, model
-from tests.providers.loopback import Answer, http, listening
+from tests.providers.loopback import BRIEF_S, Answer, http, listening
 
 REQUEST = WireRequest(path="/v1/messages", headers=(("x-api-key", "k"),), body=b"{}")
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -133,7 +133,7 @@ async def test_a_stream_that_goes_on_after_it_was_left_is_not_waited_for() -> No
 
 
 async def test_no_event_in_time_proves_nothing() -> None:
-    failed, came = await failure_at(then(chunked(b"data: a\n\n", end=b""), hang), timeout_s=0.2)
+    failed, came = await failure_at(then(chunked(b"data: a\n\n", end=b""), hang), timeout_s=BRIEF_S)
 
     assert (failed.evidence, failed.reason) == (Evidence.UNKNOWN, Reason.TIMEOUT)
     assert failed.status == 200
@@ -141,7 +141,7 @@ async def test_no_event_in_time_proves_nothing() -> None:
 
 
 async def test_no_answer_in_time_proves_nothing() -> None:
-    failed, _ = await failure_at(hang, timeout_s=0.1)
+    failed, _ = await failure_at(hang, timeout_s=BRIEF_S)
 
     assert (failed.evidence, failed.reason) == (Evidence.UNKNOWN, Reason.TIMEOUT)
     assert failed.status is None
@@ -149,9 +149,9 @@ async def test_no_answer_in_time_proves_nothing() -> None:
 
 async def test_the_time_limit_holds_for_a_stream_that_trickles() -> None:
     started = time.monotonic()
-    failed, _ = await failure_at(then(chunked(end=b""), trickle), timeout_s=0.2)
+    failed, _ = await failure_at(then(chunked(end=b""), trickle), timeout_s=BRIEF_S)
 
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < BOUND_S
     assert failed.reason is Reason.TIMEOUT
 
 
@@ -160,7 +160,7 @@ async def test_the_time_limit_holds_where_no_event_is_asked_for() -> None:
         wire = Wire(server.url)
 
         with pytest.raises(SendFailed) as caught:
-            async with wire.stream(REQUEST, timeout_s=0.2):
+            async with wire.stream(REQUEST, timeout_s=BRIEF_S):
                 await asyncio.Event().wait()
 
         await wire.aclose()
@@ -253,7 +253,7 @@ async def test_once_text_was_emitted_an_answer_is_whole_or_says_it_is_not(
                 name="p", kind=ProviderKind.OPENAI, api_key=Secret("k"), base_url=server.url
             )
         )
-        completion = await provider.stream(model("gpt-5"), ASK, timeout_s=1.0, emit=emit)
+        completion = await provider.stream(model("gpt-5"), ASK, timeout_s=BRIEF_S, emit=emit)
         await provider.aclose()
 
     assert completion.finish_reason is expected

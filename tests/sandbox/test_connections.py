@@ -77,7 +77,7 @@ def test_peer_that_talks_garbage_again_and_again_does_not_delay_the_end(
         started_s = time.monotonic()
         server.close()
 
-        assert time.monotonic() - started_s < 1
+        assert time.monotonic() - started_s < 5
 
 
 @pytest.mark.parametrize("steps", range(8))

@@ -15,7 +15,7 @@ from mcp_router.sandbox.fleet import Sandbox
 from mcp_router.serve.http import asgi
 from mcp_router.settings import load_settings
 from mcp_router.testing.stores import MemoryActions
-from tests.end_to_end.harness import MODERN, call, old_ticket, opened, settle, until
+from tests.end_to_end.harness import BRIEF_S, MODERN, call, old_ticket, opened, settle, until
 from tests.serve.prometheus import parse
 from tests.served import served
 
@@ -68,7 +68,7 @@ async def test_metrics_count_what_was_recorded_in_the_format_that_prometheus_rea
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     ticket_id = old_ticket(sandbox)
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox, patience_s=BRIEF_S)
     question = {"input": "Good morning"}
 
     async with (
@@ -79,7 +79,7 @@ async def test_metrics_count_what_was_recorded_in_the_format_that_prometheus_rea
     ):
         empty = await http.get(f"{url}/metrics")
         await call(client, "route_completion", question)
-        sandbox.openai.faults.add(Fault(kind=FaultKind.SLOW, delay_s=0.8))
+        sandbox.openai.faults.add(Fault(kind=FaultKind.SLOW, delay_s=20))
         await call(client, "route_completion", question)
         await call(client, "lookup_ticket", {"ticket_id": ticket_id})
         await call(client, "lookup_ticket", {"ticket_id": ""})
@@ -104,7 +104,10 @@ async def test_metrics_count_what_was_recorded_in_the_format_that_prometheus_rea
     assert latency.kind == "histogram"
     name = "mcp_router_call_latency_seconds_bucket"
     assert latency.value(name, tool="route_completion", le="+Inf") == 2
-    assert latency.value(name, tool="route_completion", le="0.5") == 1
+    took_ms = [one.latency_ms for one in place.records() if one.tool == "route_completion"]
+    within = sum(one <= 1000 for one in took_ms)
+    assert max(took_ms) >= BRIEF_S * 900
+    assert latency.value(name, tool="route_completion", le="1") == within
     spent = families["mcp_router_cost_usd_total"]
     expected = sum(record.cost_microusd for record in place.records()) / 1e6
     assert expected > 0

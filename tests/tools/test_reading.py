@@ -167,7 +167,7 @@ async def test_the_help_desk_knows_its_requesters_while_the_crm_is_down(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     sandbox.salesforce.go_down()
-    place = settle(tmp_path, sandbox, impatient=True)
+    place = settle(tmp_path, sandbox)
 
     async with connected(place) as client:
         answer = await call(client, "find_customer", {"email": "maya.lindqvist@example.com"})

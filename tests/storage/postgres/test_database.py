@@ -25,7 +25,7 @@ from tests.storage.walks import as_it_is
 
 async def test_a_restart_refuses_meanwhile_and_is_over_by_itself(url: str) -> None:
     server = running_server()
-    database = Database(url, connections=3, connect_timeout_s=0.3)
+    database = Database(url, connections=3, connect_timeout_s=2)
     actions, decisions = ActionTable(database), DecisionTable(database)
     row = await actions.claim(action(), as_it_is, 60)
     await asyncio.to_thread(server.stop)
@@ -105,7 +105,7 @@ async def test_but_not_for_ever(database: Database) -> None:
 
 
 async def test_a_statement_that_takes_too_long_is_given_up(url: str) -> None:
-    database = Database(url, statement_timeout_s=0.05)
+    database = Database(url, statement_timeout_s=1)
 
     async def job(connection: Connection, again: bool) -> None:
         await connection.execute("SELECT pg_sleep(20)")
@@ -121,7 +121,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(url: str) -> None:
 async def test_a_server_that_falls_silent_is_given_up_and_the_outcome_left_open(
     url: str, admin: psycopg.Connection[DictRow]
 ) -> None:
-    database = Database(url, statement_timeout_s=0.1, connections=1)
+    database = Database(url, statement_timeout_s=1, connections=1)
     actions = ActionTable(database)
     row = await actions.claim(action(), as_it_is, 60)
 
