@@ -7,10 +7,12 @@ Standard library only, and nothing of the router's. What it checks, in this orde
 1. Heads are signed with the key that you were given another way (--public-key), or with one that
    it leads to: a new key and the one before it sign each other. Ed25519 needs the `cryptography`
    package; without it this one check is skipped, and that is said.
-2. Every line is canonical JSON: sorted names, none twice, no space between them.
+2. Every line is canonical JSON: sorted names, none twice, no space between them. Without its
+   link, `"chain":…,`, it is what was hashed.
 3. The rows are numbered without a gap, a copy or a swap. In an export of a part of the log, the
    proofs file has a hash over each stretch that was left out.
-4. Every row, hashed again, gives the Merkle root (RFC 9162) and the chain of the signed head.
+4. Every row, hashed again, gives its link of the chain; all of them give the Merkle root (RFC
+   9162) and the chain of every signed head.
 5. Heads that were anchored elsewhere (--anchor) are prefixes of this log: nobody rewrote it since.
 6. Where the log does not begin at row 1, a row says that what came before was pruned.
 7. With --public-key, a head covers the last row.
@@ -62,7 +64,7 @@ def read_row(line, expected):
     try:
         text = line.decode()
         row = json.loads(text, object_pairs_hook=in_order)
-        right = set(row) == {"record", "seq"} and isinstance(row["seq"], int)
+        right = set(row) == {"chain", "record", "seq"} and isinstance(row["seq"], int)
         if not right or re.search(r"\s", STRING.sub("", text)):
             raise ValueError("not canonical")
         return row
@@ -76,34 +78,36 @@ class Log:
     def __init__(self, before, heads, gaps):
         """Begin after what `before` stands for; `gaps` stand for rows that were left out."""
         self.size, self.nodes = before["size"], [bytes.fromhex(one) for one in before["frontier"]]
-        self.chain = bytes.fromhex(before["chain"]) if gaps is None else None  # it needs every row
+        self.chain = bytes.fromhex(before["chain"])
         self.heads = [one for one in heads if one["size"] >= self.size]
         self.compared, self.passed = 0, len(heads) - len(self.heads)
         self.gaps = gaps or iter(())
         self.gap, self.covered = next(self.gaps, None), self.size
         self.compare_heads()
 
-    def add(self, level, node):
-        """Add 2^level leaves by their root."""
+    def add(self, level, node, chain):
+        """Add 2^level leaves by their root, and the chain after them."""
         if not 0 <= level <= 62 or self.size % 2**level:
             fail(self.size + 1, "the proof over what was left out does not fit here")
         pairs = self.size >> level
         while pairs & 1:  # two subtrees of one size become one
             node, pairs = sha256(b"\x01", self.nodes.pop(), node), pairs >> 1
         self.nodes.append(node)
-        self.size += 2**level
+        self.size, self.chain = self.size + 2**level, chain
         self.compare_heads()
 
-    def add_row(self, line):
-        """Add the next row by its line."""
-        leaf = sha256(b"\x00", line)
-        self.chain = self.chain and sha256(self.chain, leaf)
-        self.add(0, leaf)
+    def add_row(self, line, link):
+        """Add the next row by its line, in front of which an export has put its link."""
+        leaf = sha256(b"\x00", b"{" + line[len('{"chain":"",' + link) :])
+        chain = sha256(self.chain, leaf)
+        if chain.hex() != link:
+            fail(self.size + 1, "it was changed, or does not follow from the row before it")
+        self.add(0, leaf, chain)
 
     def add_gaps(self, until):
         """Add what was left out before row `until`."""
         while self.gap and self.gap["seq"] == self.size + 1 < until:
-            self.add(self.gap["level"], bytes.fromhex(self.gap["hash"]))
+            self.add(self.gap["level"], *map(bytes.fromhex, (self.gap["hash"], self.gap["chain"])))
             self.gap = next(self.gaps, None)
 
     def root(self):
@@ -117,8 +121,8 @@ class Log:
         """Compare every head that is reached with the tree and the chain."""
         while self.heads and self.heads[0]["size"] <= self.size:
             head, first = self.heads.pop(0), self.covered + 1
-            same = (head["size"], head["root"]) == (self.size, self.root())
-            if not same or (self.chain and head["chain"] != self.chain.hex()):
+            found = (self.size, self.root(), self.chain.hex())
+            if (head["size"], head["root"], head["chain"]) != found:
                 fail(first, f"rows {first} to {head['size']} are not what a head was signed over")
             self.covered, self.compared = head["size"], self.compared + 1
 
@@ -207,7 +211,7 @@ def add_rows(log, export, before):
         log.add_gaps(row["seq"])
         if row["seq"] != log.size + 1:
             fail(log.size + 1, f"row {row['seq']} stands in its place")
-        log.add_row(line)
+        log.add_row(line, row["chain"])
         event = row["record"].get("audit", {})
         if (event.get("change"), event.get("size")) == ("log_pruned", before):
             pruned = row["seq"]
@@ -218,7 +222,7 @@ def verify(asked):
     """Verify what the command line names, and return what it comes to."""
     manifest = json.loads(Path(f"{asked.export}.manifest.json").read_bytes())
     key, part, before = asked.public_key, bool(manifest["filtered"]), manifest["before"]["size"]
-    found = [manifest] if "head" in manifest else []
+    found = [*manifest["heads"], *([manifest] if "head" in manifest else [])]
     found += anchored(asked.anchor) if asked.anchor else []
     signed = check_signatures(found, key, manifest["keys"])
     heads = sorted((one["head"] for one in found), key=lambda head: head["size"])

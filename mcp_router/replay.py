@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mcp_router.audit.export import Format, lines
+from mcp_router.canonical import canonical_json, plain
 from mcp_router.decide.decide import again
 from mcp_router.domain.decision import Candidate, Decision
 from mcp_router.domain.evaluation import (
@@ -71,9 +71,8 @@ class Replay:
 
     def add(self, stored: StoredRecord) -> None:
         """Take one record in."""
-        for line in lines((stored,), Format.JSONL):
-            self._lines.update(line.encode())
-
+        line = stored.line or canonical_json(plain(stored))
+        self._lines.update(f"{line}\n".encode())
         self._first = self._first or stored
         self._last = stored
         self._counts["records"] += 1

@@ -123,30 +123,19 @@ def prove_in_store(archive: Archive, seq: int) -> Inclusion | None:
         Broken: what was pruned cannot be gone on from.
         LogBroken: the row does not lead to the head.
     """
-    signed = next((one for one in archive.heads() if one.head.size >= seq), None)
     before = before_store(archive)
-    keys = archive.keys()
-    publics = {key.key_id: key.public_key for key in keys}
-
-    if signed is None or seq <= before.frontier.size:
-        return None
-
     links = archive.links(before.frontier.size)
     nodes = (Node(seq=link.seq, hash=link.leaf) for link in links)
-    return _prove(nodes, before, seq, signed, publics.get(signed.head.key_id, ""))
+    return _prove(seq, before, nodes, archive.heads(), archive.keys())
 
 
 def prove_in_export(export: Export, seq: int) -> Inclusion | None:
-    """Return the proof that an exported row is in the tree of the manifest's head, if it is.
+    """Return the proof that an exported row is in the smallest tree of the manifest that has it.
 
     Raises:
         LogBroken: the row does not lead to the head.
     """
-    if export.head is None or not export.before.frontier.size < seq <= export.head[0].head.size:
-        return None
-
-    signed, public = export.head
-    return _prove(export.nodes(), export.before, seq, signed, public)
+    return _prove(seq, export.before, export.nodes(), export.heads, export.keys)
 
 
 def _verify(
@@ -224,9 +213,19 @@ def _notes(report: Report) -> Iterator[str]:
 
 
 def _prove(
-    nodes: Iterable[Node], before: Before, seq: int, signed: SignedHead, public_key: str
-) -> Inclusion:
-    """Return the proof of a row, from one pass over the rows."""
+    seq: int,
+    before: Before,
+    nodes: Iterable[Node],
+    heads: Iterable[SignedHead],
+    keys: Iterable[LogKey],
+) -> Inclusion | None:
+    """Return the proof of a row, from one pass over the rows; None where no head covers it."""
+    signed = next((one for one in heads if one.head.size >= seq), None)
+
+    if signed is None or seq <= before.frontier.size:
+        return None
+
+    publics = {key.key_id: key.public_key for key in keys}
     size = signed.head.size
     proof = Proof(inclusion_ranges(seq - 1, size), before.frontier)
     leaf = b""
@@ -249,7 +248,7 @@ def _prove(
         seq=seq,
         leaf=leaf.hex(),
         signed=signed,
-        public_key=public_key,
+        public_key=publics.get(signed.head.key_id, ""),
         path=tuple(node.hex() for node in path),
     )
 

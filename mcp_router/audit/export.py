@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Literal, TypeAlias, assert_never
 
-from mcp_router.canonical import canonical_json, plain
-from mcp_router.domain.glance import Glance, glance
+from mcp_router.chain import linked_line
+from mcp_router.domain.glance import Glance
 from mcp_router.domain.money import usd
-from mcp_router.domain.record import StoredRecord
+from mcp_router.domain.tree_head import ExportRow
 from mcp_router.storage.records import read_glance, read_record
 
 
@@ -64,42 +64,24 @@ COLUMNS = (
 )
 
 
-def lines(records: Iterable[StoredRecord], kind: TextFormat) -> Iterator[str]:
-    """Yield the export line by line, with a heading first in CSV."""
-    match kind:
-        case Format.JSONL:
-            for stored in records:
-                text = stored.text or canonical_json(plain(stored.record))
-                yield _json_line(stored.seq, text)
-        case Format.CSV:
-            yield _csv(COLUMNS)
-
-            for stored in records:
-                yield _csv(cells(stored.seq, glance(stored.record)))
-        case _:
-            assert_never(kind)
-
-
-def row_lines(rows: Iterable[tuple[int, str]], kind: TextFormat) -> Iterator[str]:
-    """Yield the same lines from places and texts of the log; what is passed on is not read.
+def lines(rows: Iterable[ExportRow], kind: TextFormat) -> Iterator[str]:
+    """Yield the export line by line, with a heading first in CSV; JSON is passed on unread.
 
     Raises:
         StorageUnavailable: a row has to be read and cannot be.
     """
-    if kind is Format.CSV:
-        yield _csv(COLUMNS)
-        yield from (_csv(cells(seq, read_glance(seq, text))) for seq, text in rows)
-        return
-
-    for seq, text in rows:
-        if "\n" in text or "\r" in text:
-            yield from lines([read_record(seq, text)], kind)  # a line of its own for each record
-        else:
-            yield _json_line(seq, text)
-
-
-def _json_line(seq: int, text: str) -> str:
-    return f'{{"record":{text},"seq":{seq}}}\n'
+    match kind:
+        case Format.JSONL:
+            for seq, text, chain in rows:
+                if "\n" in text or "\r" in text:
+                    yield f"{read_record(seq, text, chain).line}\n"
+                else:
+                    yield linked_line(seq, text, chain) + "\n"
+        case Format.CSV:
+            yield _csv(COLUMNS)
+            yield from (_csv(cells(seq, read_glance(seq, text))) for seq, text, _ in rows)
+        case _:
+            assert_never(kind)
 
 
 def cells(seq: int, record: Glance) -> tuple[str | int | float | None, ...]:

@@ -13,6 +13,7 @@ import pyarrow
 from pyarrow import parquet
 
 from mcp_router.audit.export import COLUMNS, PARTS, cells
+from mcp_router.domain.tree_head import ExportRow
 from mcp_router.errors import FileUnusable
 from mcp_router.storage.records import read_glance
 
@@ -37,13 +38,11 @@ _SCHEMA = pyarrow.schema(
     ]
 )
 
-Row = tuple[int, str]
-
 
 def write_parquet(
-    rows: Iterable[Row], output: Path, *, resume: bool, advance: Callable[[int], object]
+    rows: Iterable[ExportRow], output: Path, *, resume: bool, advance: Callable[[int], object]
 ) -> int:
-    """Write places and texts of the log into the file and return how many rows it has.
+    """Write rows of the log into the file and return how many rows it has.
 
     Beside the file stands a folder with its finished pieces until all are there: a file of before
     stays as it is until then. With `resume` what a former export left is kept, as far as it is what
@@ -121,14 +120,14 @@ def _kept(output: Path, folder: Path) -> list[Path]:
     return pieces if anew else [output, *pieces]
 
 
-def _compare(piece: Path, rows: Iterator[Row], advance: Callable[[int], object]) -> int:
+def _compare(piece: Path, rows: Iterator[ExportRow], advance: Callable[[int], object]) -> int:
     """Take from the rows those that the piece holds, and return how many they are."""
     done = 0
 
     for kept in _row_groups(piece):
         found = list(zip(kept["seq"].to_pylist(), kept["record"].to_pylist(), strict=True))
 
-        if found != list(islice(rows, len(found))):
+        if found != [(seq, text) for seq, text, _ in islice(rows, len(found))]:
             raise _foreign()
 
         done += len(found)
@@ -150,9 +149,9 @@ def _row_groups(piece: Path) -> "Iterator[pyarrow.Table]":
         raise _foreign() from None
 
 
-def _groups(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def _groups(rows: Iterator[ExportRow]) -> Iterator[list[ExportRow]]:
     """Yield the rows in groups that fit into memory."""
-    group: list[Row] = []
+    group: list[ExportRow] = []
     size = 0
 
     for row in rows:
@@ -167,9 +166,9 @@ def _groups(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield group
 
 
-def _table(group: list[Row]) -> "pyarrow.Table":
+def _table(group: list[ExportRow]) -> "pyarrow.Table":
     """Return the rows as columns."""
-    read = [(*cells(seq, read_glance(seq, text)), text) for seq, text in group]
+    read = [(*cells(seq, read_glance(seq, text)), text) for seq, text, _ in group]
     columns = zip(*read, strict=True)
     return pyarrow.table(
         {

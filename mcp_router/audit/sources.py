@@ -10,7 +10,7 @@ from mcp_router.audit.merkle import MOST_LEVEL, Frontier
 from mcp_router.audit.statements import UNREADABLE, read_anchor, read_anchored
 from mcp_router.audit.verify import Before, Broken, Fault, Node, Witness, rows_are
 from mcp_router.audit_settings import AnchorSettings, FileAnchor
-from mcp_router.chain import leaf_hash, row_line
+from mcp_router.chain import leaf_hash, row_line, unlinked
 from mcp_router.domain.audit_event import AuditChange
 from mcp_router.domain.tree_head import KeptRow, LogKey, SignedHead
 from mcp_router.errors import FileUnusable
@@ -126,7 +126,7 @@ class Export:
             self.last = int(found["last_seq"] or 0)
             self.part = bool(found["filtered"])
             self.keys = tuple(_key(one) for one in found.get("keys", ()))
-            self.head = read_anchored(found) if found.get("head") else None
+            self.heads = _heads(found)
             self.before = _before(found["before"])
             right = found["kind"] == MANIFEST_KIND and found["format"] == "jsonl"
         except (OSError, *UNREADABLE):
@@ -139,9 +139,8 @@ class Export:
             )
 
     def witnesses(self) -> Iterator[Witness]:
-        """Yield the head of the manifest, if it has one."""
-        if self.head is not None:
-            yield Witness(signed=self.head[0], origin="in the manifest")
+        """Yield the heads of the manifest, the smallest first."""
+        return (Witness(signed=one, origin="in the manifest") for one in self.heads)
 
     def nodes(self) -> Iterator[Node]:
         """Yield rows, and where the export is filtered the roots over what it leaves out.
@@ -182,6 +181,7 @@ class Export:
                 yield Node(
                     seq=int(found["seq"]),
                     hash=_hash(str(found["hash"])),
+                    chain=bytes.fromhex(found["chain"]),
                     level=int(found["level"]),
                     is_row=False,
                 )
@@ -210,15 +210,17 @@ def _row_of(line: bytes, number: int) -> Node:
     text = line.removesuffix(b"\n")
 
     try:
-        seq = int(json.loads(text)["seq"])
-        framed = text.startswith(b'{"record":') and text.endswith(b',"seq":%d}' % seq)
+        found = json.loads(text)
+        seq, chain = int(found["seq"]), bytes.fromhex(found["chain"])
+        begins, ends = b'{"chain":"%s","record":' % chain.hex().encode(), b',"seq":%d}' % seq
     except UNREADABLE:
         raise Broken(
             Fault.UNREADABLE, number, f"Line {number} of the export holds no row."
         ) from None
 
+    framed = text.startswith(begins) and text.endswith(ends)
     fault = None if framed else (Fault.CHANGED, f"Row {seq} is not as an export writes it.")
-    return Node(seq=seq, hash=leaf_hash(text), fault=fault)
+    return Node(seq=seq, hash=leaf_hash(unlinked(text)), chain=chain, fault=fault)
 
 
 def _read(path: Path) -> Iterator[bytes]:
@@ -228,6 +230,18 @@ def _read(path: Path) -> Iterator[bytes]:
             yield from file
     except OSError:
         raise FileUnusable(f"{path} cannot be read.") from None
+
+
+def _heads(found: Mapping[str, object]) -> list[SignedHead]:
+    """Return the heads that a manifest holds, the smallest first."""
+    told = found["heads"]
+
+    if not isinstance(told, list):
+        raise TypeError
+
+    last = [found] if found.get("head") else []
+    heads = [read_anchored(one)[0] for one in (*told, *last)]
+    return sorted(heads, key=lambda one: one.head.size)
 
 
 def _key(found: Mapping[str, object]) -> LogKey:

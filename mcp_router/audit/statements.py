@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from mcp_router.canonical import canonical_json, plain
+from mcp_router.canonical import JsonValue, canonical_json, plain
 from mcp_router.domain.tree_head import LogKey, SignedHead, TreeHead
 
 HEAD = "mcp-router-head-1"
@@ -41,13 +41,16 @@ def key_statement(key: LogKey) -> bytes:
 
 def anchor_line(signed: SignedHead, public_key: str) -> str:
     """Return a head for an anchor: one line of JSON that needs nothing else to be checked."""
-    return canonical_json(
-        {
-            "head": plain(signed.head),
-            "public_key": public_key,
-            "signature": signed.signature,
-        }
-    )
+    return canonical_json(anchored(signed, public_key))
+
+
+def anchored(signed: SignedHead, public_key: str) -> dict[str, JsonValue]:
+    """Return a head as an anchor's line and a manifest write it."""
+    return {
+        "head": plain(signed.head),
+        "public_key": public_key,
+        "signature": signed.signature,
+    }
 
 
 def read_anchor(line: str) -> tuple[SignedHead, str] | None:

@@ -59,7 +59,8 @@ class Before:
 class Node:
     """A row's leaf, at level 0, or the root over 2^`level` rows from `seq` on.
 
-    `fault` is what was found wrong with the row by itself, `chain` what was kept of its link.
+    `fault` is what was found wrong with the row by itself, `chain` is its link as it was kept: the
+    chain after the row, or after the last of those that it stands for.
     """
 
     seq: int
@@ -181,7 +182,8 @@ class Verifier:
             raise Broken(Fault.MISPLACED, node.seq, f"No proof begins at row {node.seq}.") from None
 
         if not node.is_row:
-            self._chain = None  # leaves that are not there cannot be chained
+            # Leaves that are not there cannot be chained; what follows shows whether this is right.
+            self._chain = node.chain
             return
 
         self._rows += 1
@@ -190,7 +192,7 @@ class Verifier:
             self._chain = next_link(self._chain, node.hash)
 
             if node.chain is not None and node.chain != self._chain:
-                told = f"Row {node.seq} does not follow from the row before it."
+                told = f"Row {node.seq} was changed, or does not follow from the row before it."
                 raise Broken(Fault.CHAIN, node.seq, told)
 
     def _past_heads(self) -> None:

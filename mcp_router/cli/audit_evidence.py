@@ -23,13 +23,12 @@ from mcp_router.cli.common import whoever
 from mcp_router.cli.printing import unwritable
 from mcp_router.clock import SystemClock
 from mcp_router.domain.audit_event import AuditChange, AuditEvent
-from mcp_router.domain.tree_head import SignedHead
+from mcp_router.domain.tree_head import ExportRow, SignedHead
 from mcp_router.errors import LogBroken, RouterError, SigningKeyUnusable, StorageUnavailable
 from mcp_router.settings import Settings
 from mcp_router.storage.store import Archive, Store, open_store
 
 T = TypeVar("T")
-Row = tuple[int, str]
 
 
 class RowsPruned(Exception):
@@ -123,7 +122,7 @@ def _before(archive: Archive) -> Before:
         raise LogBroken(broken.finding.told) from None
 
 
-def unpruned(rows: Iterable[Row], archive: Archive, cut: Cut) -> Iterator[Row]:
+def unpruned(rows: Iterable[ExportRow], archive: Archive, cut: Cut) -> Iterator[ExportRow]:
     """Yield the rows of an export.
 
     Raises:
@@ -166,6 +165,7 @@ def write_beside(output: Path, made: Made, archive: Archive, cut: Cut) -> None:
             made,
             before=cut.before,
             signed=cut.signed,
+            heads=archive.heads() if made.kind is Format.JSONL else (),
             keys=archive.keys(),
             last=cut.last,
             proofs=output.name + PROOFS if filtered else None,
@@ -196,7 +196,7 @@ def _write_proofs(output: Path, to: Path, archive: Archive, cut: Cut) -> None:
                 proofs.writelines(gaps.close())
                 due = next(taken, None)
             else:
-                gaps.omit(link.seq, link.leaf)
+                gaps.omit(link)
 
             while 0 < head <= link.seq:
                 proofs.writelines(gaps.close())

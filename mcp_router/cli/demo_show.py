@@ -14,7 +14,6 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from mcp_router.audit.export import Format, lines
 from mcp_router.cli.demo_scenes import REPLY_KEY, REPLY_TICKET, LostReply, Routed, Synced
 from mcp_router.domain.money import format_usd
 from mcp_router.domain.record import StoredRecord
@@ -122,9 +121,9 @@ def log(console: Console, records: tuple[StoredRecord, ...]) -> None:
         )
 
     console.print(table)
-    line = next(lines(records[-1:], Format.JSONL))
+    line = re.sub('"chain":"[0-9a-f]+"', '"chain":"…"', records[-1].line or "")
     console.print("   [dim]mcp-router audit export --format jsonl[/dim]")
-    console.print(Text(f"   {line[:EXPORT_WIDTH].rstrip()}…", style="dim"), soft_wrap=True)
+    console.print(Text(f"   {line[:EXPORT_WIDTH]}…", style="dim"), soft_wrap=True)
 
 
 def picture(console: Console) -> str:

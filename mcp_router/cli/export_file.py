@@ -7,18 +7,18 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from mcp_router.audit.export import Format, TextFormat, row_lines
+from mcp_router.audit.export import Format, TextFormat, lines
 from mcp_router.cli.printing import unwritable
+from mcp_router.domain.tree_head import ExportRow
 from mcp_router.errors import FileUnusable, MissingExtra
 
-Row = tuple[int, str]
 Advance = Callable[[int], object]
 
 _BATCH = 500  # lines that are written at once: with one by one, half the time is the calls'
 
 
 def write_export(
-    rows: Iterable[Row], kind: Format, output: Path | None, *, resume: bool, advance: Advance
+    rows: Iterable[ExportRow], kind: Format, output: Path | None, *, resume: bool, advance: Advance
 ) -> int:
     """Write the rows and return how many they were; `advance` is told of them as they are done.
 
@@ -47,7 +47,7 @@ def write_export(
         raise unwritable(error) from None
 
 
-def _print(rows: Iterable[Row], kind: TextFormat, advance: Advance) -> int:
+def _print(rows: Iterable[ExportRow], kind: TextFormat, advance: Advance) -> int:
     """Write text to standard output."""
     done = 0
 
@@ -60,7 +60,7 @@ def _print(rows: Iterable[Row], kind: TextFormat, advance: Advance) -> int:
 
 
 def _text(
-    rows: Iterable[Row], kind: TextFormat, file: BinaryIO, advance: Advance, *, going_on: bool
+    rows: Iterable[ExportRow], kind: TextFormat, file: BinaryIO, advance: Advance, *, going_on: bool
 ) -> int:
     """Write text into the file, behind what of it is there already."""
     done = 0
@@ -82,18 +82,18 @@ def _text(
     return done
 
 
-def _batches(rows: Iterable[Row], kind: TextFormat) -> Iterator[tuple[str, int]]:
+def _batches(rows: Iterable[ExportRow], kind: TextFormat) -> Iterator[tuple[str, int]]:
     """Yield text with the number of records in it."""
-    lines = row_lines(rows, kind)
+    told = lines(rows, kind)
 
     if kind is Format.CSV:
-        yield next(lines), 0  # the heading
+        yield next(told), 0  # the heading
 
-    while batch := list(islice(lines, _BATCH)):
+    while batch := list(islice(told, _BATCH)):
         yield "".join(batch), len(batch)
 
 
-def _parquet(rows: Iterable[Row], output: Path, *, resume: bool, advance: Advance) -> int:
+def _parquet(rows: Iterable[ExportRow], output: Path, *, resume: bool, advance: Advance) -> int:
     if find_spec("pyarrow") is None:
         raise MissingExtra(
             "Parquet needs pyarrow, which is not installed.",

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import starmap
 from pathlib import Path
 
 import click
@@ -93,7 +92,7 @@ def _log(
     """
     if exported is None:
         with open_source(config) as source, open_archive(source.settings.storage) as archive:
-            yield starmap(read_glance, archive.rows(selection))
+            yield (read_glance(seq, text) for seq, text, _ in archive.rows(selection))
 
         return
 

@@ -69,10 +69,9 @@ class Record:
 class StoredRecord:
     """A record with its place in the log, counted from 1 without gaps within one database.
 
-    `text` is the record as the log keeps it, on one line, where it was read from there: an export
-    repeats it, so that a record of an older version gets no field that it never had.
+    `line` is what an export has of it, where it was read from the log or from an export.
     """
 
     seq: int
     record: Record
-    text: str | None = field(default=None, compare=False, repr=False)
+    line: str | None = field(default=None, compare=False, repr=False)

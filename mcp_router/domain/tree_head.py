@@ -1,6 +1,10 @@
 """Signed heads of the tree over the decision log, and the rows and keys that they rest on."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
+
+ExportRow: TypeAlias = tuple[int, str, bytes]
+"""A row as it is exported: its place, its text, and the chain after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """The decision log's row as every kind of database keeps it."""
 
 import json
+from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
 from mcp_router.canonical import canonical_json, plain
+from mcp_router.chain import linked_line
 from mcp_router.domain.glance import Glance
 from mcp_router.domain.record import Record, StoredRecord
 from mcp_router.errors import StorageUnavailable
@@ -35,8 +37,8 @@ COLUMNS = {
 """The columns that people ask by, in their order, and where the record itself says the same."""
 
 
-def read_record(seq: int, text: str) -> StoredRecord:
-    """Return the frozen record of a row.
+def read_record(seq: int, text: str, chain: bytes | None = None) -> StoredRecord:
+    """Return the frozen record of a row, with its exported line where the chain is given.
 
     Raises:
         StorageUnavailable: the row is damaged, or of a version that this one cannot read.
@@ -47,7 +49,13 @@ def read_record(seq: int, text: str) -> StoredRecord:
         # `from None`: pydantic's text would carry the record's values into a log.
         raise unreadable(seq) from None
 
-    return StoredRecord(seq=seq, record=record, text=_on_one_line(text))
+    if chain is None:
+        return StoredRecord(seq=seq, record=record)
+
+    # A line break would break the export into pieces.
+    is_broken = "\n" in text or "\r" in text
+    line = linked_line(seq, canonical_json(plain(record)) if is_broken else text, chain)
+    return StoredRecord(seq=seq, record=record, line=line)
 
 
 def read_glance(seq: int, text: str) -> Glance:
@@ -95,16 +103,7 @@ def read_line(line: bytes) -> StoredRecord | None:
     if not _is_within_bounds(stored.record):
         return None
 
-    before, after = b'{"record":', b',"seq":%d}' % stored.seq
-    text = line.strip()
-    as_exported = text.startswith(before) and text.endswith(after)
-    kept = text[len(before) : -len(after)].decode() if as_exported else None
-    return StoredRecord(seq=stored.seq, record=stored.record, text=kept)
-
-
-def _on_one_line(text: str) -> str | None:
-    """Return the text that a row holds, None where it would break an export into pieces."""
-    return None if "\n" in text or "\r" in text else text
+    return replace(stored, line=line.strip().decode())
 
 
 def record_values(record: Record) -> tuple[str | int | None, ...]:

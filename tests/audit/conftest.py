@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_router.audit.export import Format, row_lines
+from mcp_router.audit.export import Format, lines
 from mcp_router.audit.manifest import Made, Tally
 from mcp_router.cli.audit_evidence import Cut, write_beside
 from mcp_router.domain.selection import Selection
@@ -31,7 +31,7 @@ async def folder(origin: Path, tmp_path: Path) -> Path:
             for name, tenant in (("all.jsonl", None), ("globex.jsonl", "globex")):
                 tally = Tally()
                 rows = archive.rows(Selection(tenant=tenant), last=31)
-                text = "".join(row_lines(map(tally.row, rows), Format.JSONL))
+                text = "".join(lines(map(tally.row, rows), Format.JSONL))
                 (origin / name).write_text(text, encoding="utf-8")
                 tally.content(io.BytesIO(text.encode()))
                 made = Made(file=name, kind=Format.JSONL, tenant=tenant, tally=tally)

@@ -13,7 +13,7 @@ from mcp_router.audit.check import Evidence, verify_export
 from mcp_router.audit.merkle import Tree
 from mcp_router.audit.sources import MANIFEST, PROOFS, Export
 from mcp_router.audit.statements import head_statement, read_anchored
-from mcp_router.chain import START, leaf_hash, next_link
+from mcp_router.chain import START, leaf_hash, next_link, unlinked
 from tests.audit.logs import FORGER, SIGNER
 from tests.cli.running import run
 from tests.source_tree import CHECKOUT
@@ -118,6 +118,34 @@ def edited(
     one.write(rows)
 
 
+def relinked(one: Exported, first: int, last: int) -> None:
+    """Make the links of these rows anew, as they follow from what is there."""
+    rows = one.lines()
+    chain = bytes.fromhex(link_of(rows[first - 2])) if first > 1 else START
+
+    for place in range(first - 1, last):
+        chain = next_link(chain, leaf_of(rows[place]))
+        rows[place] = rows[place].replace(link_of(rows[place]), chain.hex())
+
+    one.write(rows)
+
+
+def capitals(one: Exported) -> None:
+    """Write the link of row 5 in capitals."""
+    link = link_of(one.lines()[4])
+    edited(one, 5, link, link.upper())
+
+
+def leaf_of(line: str) -> bytes:
+    return leaf_hash(unlinked(line.removesuffix("\n").encode()))
+
+
+def link_of(line: str) -> str:
+    link = json.loads(line)["chain"]
+    assert isinstance(link, str)
+    return link
+
+
 def cut(one: Exported, *places: int) -> None:
     one.write([row for place, row in enumerate(one.lines(), start=1) if place not in places])
 
@@ -155,15 +183,17 @@ def begun_later(one: Exported) -> None:
 
 
 def headless(one: Exported) -> None:
-    """Take the head away, and make the rest fit."""
+    """Take every head away, and make the rest fit."""
     rest = {name: value for name, value in one.manifest().items() if name != "head"}
+    rest["heads"] = []
     one.manifest_file.write_text(json.dumps(rest), encoding="utf-8")
     one.settle()
 
 
 def headed(one: Exported, place: int) -> None:
-    """Put a head of the anchor into the place of the manifest's, and make the rest fit."""
-    one.change(**json.loads(one.anchor.read_text(encoding="utf-8").splitlines()[place]))
+    """Put a head of the anchor into the place of all of the manifest's, and make the rest fit."""
+    head = json.loads(one.anchor.read_text(encoding="utf-8").splitlines()[place])
+    one.change(heads=[], **head)
     one.settle()
 
 
@@ -172,7 +202,7 @@ def begun_after(one: Exported, size: int) -> None:
     tree, chain = Tree(), START
 
     for line in one.lines()[:size]:
-        leaf = leaf_hash(line.removesuffix("\n").encode())
+        leaf = leaf_of(line)
         tree.append(leaf)
         chain = next_link(chain, leaf)
 
@@ -184,10 +214,9 @@ def begun_after(one: Exported, size: int) -> None:
 
 def disguised(one: Exported, place: int) -> None:
     """Leave out a row as a part of the log does, in an export that is said to be whole."""
-    leaf = leaf_hash(one.lines()[place - 1].removesuffix("\n").encode())
-    one.proofs.write_text(
-        json.dumps({"hash": leaf.hex(), "level": 0, "seq": place}) + "\n", encoding="utf-8"
-    )
+    line = one.lines()[place - 1]
+    proof = {"chain": link_of(line), "hash": leaf_of(line).hex(), "level": 0, "seq": place}
+    one.proofs.write_text(json.dumps(proof) + "\n", encoding="utf-8")
     cut(one, place)
     one.change(proofs=one.proofs.name)
     one.settle()

@@ -8,13 +8,12 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter
 
-from mcp_router.audit.export import COLUMNS, Format, TextFormat, lines, row_lines
-from mcp_router.canonical import canonical_json, plain
+from mcp_router.audit.export import COLUMNS, Format, TextFormat, lines
 from mcp_router.domain.attempt import Attempt, Evidence, Reason
 from mcp_router.domain.decision import ChainLimits, Decision
 from mcp_router.domain.record import Record, StoredRecord
 from mcp_router.domain.signals import Intent, Signals
-from tests.storage.rows import record
+from tests.storage.rows import LINK, export_rows, record
 
 DECISION = Decision(
     policy="support@1",
@@ -57,11 +56,13 @@ FULL = replace(
 )
 BARE = record("bare", outcome="cancelled")
 STORED = (StoredRecord(seq=1, record=FULL), StoredRecord(seq=2, record=BARE))
+ROWS = export_rows(*STORED)
 
 
 def test_json_lines_hold_every_field_in_canonical_form() -> None:
-    assert list(lines(STORED, Format.JSONL)) == [
-        '{"record":{"at_ms":1795262400000,"attempts":[{"cost_microusd":1250,'
+    assert list(lines(ROWS, Format.JSONL)) == [
+        f'{{"chain":"{LINK.hex()}",'
+        '"record":{"at_ms":1795262400000,"attempts":[{"cost_microusd":1250,'
         '"evidence":"applied","failed_checks":[],"latency_ms":11,"purpose":"answer",'
         '"reason":"ok","started_ms":0,"target":"haiku"}],"budgets":[],'
         '"cost_microusd":1250,"customer_id":"cus-9","decision":{"candidates":[],"facts":[],'
@@ -76,7 +77,8 @@ def test_json_lines_hold_every_field_in_canonical_form() -> None:
         '"latency_ms":12,"outcome":"ok","pii":[],"principal":"copilot","run_id":"run-1",'
         '"target":"haiku","tenant":"acme","ticket_id":"7","tool":"route_completion",'
         '"transport":"stdio"},"seq":1}\n',
-        '{"record":{"at_ms":1795262400000,"attempts":[],"budgets":[],"cost_microusd":0,'
+        f'{{"chain":"{LINK.hex()}",'
+        '"record":{"at_ms":1795262400000,"attempts":[],"budgets":[],"cost_microusd":0,'
         '"decision_id":"dec_bare","latency_ms":12,"outcome":"cancelled","pii":[],'
         '"principal":"copilot",'
         '"tenant":"acme","tool":"lookup_ticket","transport":"stdio"},"seq":2}\n',
@@ -84,13 +86,13 @@ def test_json_lines_hold_every_field_in_canonical_form() -> None:
 
 
 def test_json_lines_read_back_as_the_records() -> None:
-    read = [json.loads(line) for line in lines(STORED, Format.JSONL)]
+    read = [json.loads(line) for line in lines(ROWS, Format.JSONL)]
 
     assert [TypeAdapter(Record).validate_python(one["record"]) for one in read] == [FULL, BARE]
 
 
 def test_csv_has_a_heading_and_a_line_for_each_record() -> None:
-    assert list(lines(STORED, Format.CSV)) == [
+    assert list(lines(ROWS, Format.CSV)) == [
         "seq,at_ms,decision_id,tenant,principal,tool,outcome,error_code,policy,rule,pool,intent,"
         "confidence,target,attempts,cost_usd,latency_ms,ticket_id,run_id,action_id,customer_id\r\n",
         "1,1795262400000,dec_full,acme,copilot,route_completion,ok,,support@1,password-reset,cost,"
@@ -111,7 +113,9 @@ def test_no_cell_of_a_csv_is_a_formula(sign: str) -> None:
     text = f'{sign}HYPERLINK("https://evil.example")'
     stored = StoredRecord(seq=1, record=replace(FULL, ticket_id=text, run_id=text, tenant=text))
 
-    (row,) = list(csv.DictReader(io.StringIO("".join(lines([stored], Format.CSV)), newline="")))
+    (row,) = list(
+        csv.DictReader(io.StringIO("".join(lines(export_rows(stored), Format.CSV)), newline=""))
+    )
 
     assert [row[name] for name in ("ticket_id", "run_id", "tenant")] == [f"'{text}"] * 3
 
@@ -120,23 +124,23 @@ def test_a_cell_keeps_its_commas_quotes_and_line_breaks() -> None:
     text = 'a, "b"\nc'
     stored = StoredRecord(seq=1, record=replace(FULL, ticket_id=text))
 
-    (row,) = list(csv.DictReader(io.StringIO("".join(lines([stored], Format.CSV)), newline="")))
+    (row,) = list(
+        csv.DictReader(io.StringIO("".join(lines(export_rows(stored), Format.CSV)), newline=""))
+    )
 
     assert row["ticket_id"] == text
 
 
 @pytest.mark.parametrize("kind", [Format.JSONL, Format.CSV])
-def test_rows_that_nobody_reads_give_the_same_lines(kind: TextFormat) -> None:
-    rows = [(one.seq, canonical_json(plain(one.record))) for one in STORED]
-    broken = [(seq, text.replace(",", ",\n")) for seq, text in rows]
+def test_a_record_that_is_kept_on_several_lines_is_one_in_the_export(kind: TextFormat) -> None:
+    broken = [(seq, text.replace(",", ",\n"), link) for seq, text, link in ROWS]
 
-    assert list(row_lines(rows, kind)) == list(lines(STORED, kind))
-    assert list(row_lines(broken, kind)) == list(lines(STORED, kind))
+    assert list(lines(broken, kind)) == list(lines(ROWS, kind))
 
 
 def test_json_lines_pass_on_what_this_version_cannot_read() -> None:
-    assert list(row_lines([(7, '{"later":1}')], Format.JSONL)) == [
-        '{"record":{"later":1},"seq":7}\n'
+    assert list(lines([(7, '{"later":1}', LINK)], Format.JSONL)) == [
+        f'{{"chain":"{LINK.hex()}","record":{{"later":1}},"seq":7}}\n'
     ]
 
 
@@ -144,7 +148,9 @@ def test_json_lines_pass_on_what_this_version_cannot_read() -> None:
 def test_no_part_of_a_cell_is_a_formula_where_cells_are_parted_otherwise(break_: str) -> None:
     stored = StoredRecord(seq=1, record=replace(FULL, ticket_id=f"a{break_}=1+1;b"))
 
-    (row,) = list(csv.DictReader(io.StringIO("".join(lines([stored], Format.CSV)), newline="")))
+    (row,) = list(
+        csv.DictReader(io.StringIO("".join(lines(export_rows(stored), Format.CSV)), newline=""))
+    )
 
     assert row["ticket_id"] == f"a{break_}'=1+1;b"
 
@@ -153,6 +159,8 @@ def test_no_part_of_a_cell_is_a_formula_where_cells_are_parted_otherwise(break_:
 def test_ordinary_text_is_left_as_it_is(text: str) -> None:
     stored = StoredRecord(seq=1, record=replace(FULL, ticket_id=text))
 
-    (row,) = list(csv.DictReader(io.StringIO("".join(lines([stored], Format.CSV)), newline="")))
+    (row,) = list(
+        csv.DictReader(io.StringIO("".join(lines(export_rows(stored), Format.CSV)), newline=""))
+    )
 
     assert row["ticket_id"] == text

@@ -12,11 +12,11 @@ from mcp_router.domain.record import StoredRecord
 from mcp_router.errors import FileUnusable, StorageUnavailable
 from mcp_router.storage.records import read_glance, read_record
 from tests.audit.test_export import FULL, STORED
-from tests.storage.rows import record
+from tests.storage.rows import export_rows, record
 
 
 def exported(*stored: StoredRecord) -> list[bytes]:
-    return [line.encode() for line in lines(stored, Format.JSONL)]
+    return [line.encode() for line in lines(export_rows(*stored), Format.JSONL)]
 
 
 def test_an_export_is_read_back_as_it_was() -> None:
@@ -43,33 +43,24 @@ def test_fields_of_a_later_version_are_left_out() -> None:
     assert list(exported_records([later])) == [STORED[0]]
 
 
-def test_a_record_of_an_older_version_is_exported_as_it_was_kept() -> None:
+def test_a_record_knows_the_line_that_it_was_read_from() -> None:
     [line] = exported(STORED[1])
     older = line.replace(b'"attempts":[],', b"")
 
     [stored] = exported_records([older])
 
     assert stored == STORED[1]
-    assert exported(stored) == [older]
+    assert stored.line == older.decode().removesuffix("\n")
 
 
-def test_a_row_is_exported_as_it_is_kept_and_always_on_one_line() -> None:
-    [line] = exported(STORED[1])
-    text = line.decode().removeprefix('{"record":').removesuffix(',"seq":2}\n')
-
-    rows = [read_record(2, text), read_record(2, text.replace(",", ",\n"))]
-
-    assert [row.text for row in rows] == [text, None]
-    assert exported(*rows) == [line, line]
-
-
-@pytest.mark.parametrize("change", [(b",", b", "), (b'"seq":2}', b'"seq":2,"text":"mine"}')])
-def test_a_line_that_no_export_wrote_is_written_as_one(change: tuple[bytes, bytes]) -> None:
+def test_a_record_of_the_log_knows_its_line_in_an_export() -> None:
+    [(seq, text, link)] = export_rows(STORED[1])
     [line] = exported(STORED[1])
 
-    [stored] = exported_records([line.replace(*change)])
+    for kept in (text, text.replace(",", ",\n")):
+        assert read_record(seq, kept, link).line == line.decode().removesuffix("\n")
 
-    assert exported(stored) == [line]
+    assert read_record(seq, text).line is None
 
 
 @pytest.mark.parametrize("wrong", [b"{", b"7\n", b"{}\n", b"seq,at_ms\n", b"\xff\n"])

@@ -39,7 +39,7 @@ async def test_what_an_interrupted_pruning_left_is_no_part_of_the_log(kept: Kept
     assert "16 rows that were pruned are not deleted yet: `audit prune` does it." in report.notes
 
     with open_archive(kept.url) as archive:
-        assert [seq for seq, _ in archive.rows()] == list(range(HEADS[1] + 1, LAST + 2))
+        assert [seq for seq, *_ in archive.rows()] == list(range(HEADS[1] + 1, LAST + 2))
         assert archive.count() == LAST + 1 - HEADS[1]
         assert (archive.place("dec_20"), archive.place("dec_33")) == (0, 33)
 

@@ -12,6 +12,7 @@ from tests.audit.exports import (
     head_of,
     headless,
     ours,
+    relinked,
     routers,
     stand_alone,
     theirs,
@@ -20,8 +21,11 @@ from tests.audit.exports import (
 
 def test_a_part_of_the_log_never_reads_as_the_whole_of_it(part: Exported) -> None:
     for verifier, told in (
-        (stand_alone, "PART of the log, 24 of 31 rows left out: 7 rows, covered up to row 31 "),
-        (routers, "A PART of rows 1 to 31: 7 read, 24 left out, 1 heads, signed up to row 31. "),
+        (
+            stand_alone,
+            "PART of the log, 24 of 31 rows left out: 7 rows, covered up to row 31 ",
+        ),
+        (routers, "A PART of rows 1 to 31: 7 read, 24 left out, 3 heads, signed up to row 31. "),
     ):
         strict, accepting = verifier(part), verifier(part, "--part")
 
@@ -84,10 +88,16 @@ def test_other_lines_of_a_collected_output_are_passed_over(whole: Exported) -> N
 
     assert (ours(whole, anchor=True), theirs(whole, anchor=True)) == (None, None)
     edited(whole, 25)
+    relinked(whole, 25, 31)
+    whole.change(heads=[])
     assert (ours(whole, anchor=True), theirs(whole, anchor=True)) == (22, 22)
 
 
 DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def linked(record: str, *, seq: str = "1") -> str:
+    return f'{{"chain":"{"00" * 32}","record":{record},"seq":{seq}}}\n'
 
 
 def written_over(path: Path, text: str) -> None:
@@ -108,16 +118,24 @@ HOSTILE: dict[str, Callable[[Exported], object]] = {
     ),
     "a manifest that is a list": lambda one: written_over(one.manifest_file, "[]"),
     "a deep manifest": lambda one: written_over(one.manifest_file, DEEP),
-    "a deep row": lambda one: written_over(one.file, f'{{"record":{DEEP},"seq":1}}\n'),
-    "a record that is a number": lambda one: written_over(one.file, '{"record":7,"seq":1}\n'),
-    "an endless number": lambda one: written_over(one.file, '{"record":{},"seq":1e999}\n'),
+    "a deep row": lambda one: written_over(one.file, linked(DEEP)),
+    "a record that is a number": lambda one: written_over(one.file, linked("7")),
+    "an endless number": lambda one: written_over(one.file, linked("{}", seq="1e999")),
+    "a link that is a number": lambda one: written_over(
+        one.file, '{"chain":7,"record":{},"seq":1}\n'
+    ),
+    "heads that are none": lambda one: one.change(heads=7),
+    "a head among them that is none": lambda one: one.change(heads=["x"]),
     "a deep proof": lambda one: written_over(one.proofs, DEEP),
     "a proof of no rows": lambda one: written_over(one.proofs, "7\n"),
     "a proof over more than there can be": lambda one: written_over(
-        one.proofs, '{"hash":"00","level":100000000000,"seq":1}\n'
+        one.proofs, '{"chain":"00","hash":"00","level":100000000000,"seq":1}\n'
     ),
     "a proof over less than a row": lambda one: written_over(
-        one.proofs, '{"hash":"00","level":-1,"seq":1}\n'
+        one.proofs, '{"chain":"00","hash":"00","level":-1,"seq":1}\n'
+    ),
+    "a proof without a link": lambda one: written_over(
+        one.proofs, '{"hash":"00","level":0,"seq":1}\n'
     ),
 }
 

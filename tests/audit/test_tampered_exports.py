@@ -12,6 +12,7 @@ from tests.audit.exports import (
     Exported,
     begun_after,
     begun_later,
+    capitals,
     cut,
     disguised,
     edited,
@@ -21,6 +22,7 @@ from tests.audit.exports import (
     in_turn,
     ours,
     put,
+    relinked,
     rooted,
     swapped,
     theirs,
@@ -28,17 +30,40 @@ from tests.audit.exports import (
 
 TAMPERED: dict[str, tuple[Callable[[Exported], object], int, int]] = {
     # what is done, the first row that we name, and that the stand-alone verifier names
-    "edited": (lambda one: edited(one, 5), 1, 1),
-    "edited in the last row": (lambda one: edited(one, 31), 1, 1),
-    "a space in between": (lambda one: edited(one, 5, '"tool":', '"tool": '), 1, 5),
-    "a name twice": (lambda one: edited(one, 5, '{"at_ms"', '{"at_ms":1,"at_ms"'), 1, 5),
+    "edited": (lambda one: edited(one, 5), 5, 5),
+    "edited in the first row": (lambda one: edited(one, 1), 1, 1),
+    "edited in the last row": (lambda one: edited(one, 31), 31, 31),
+    "edited, and its link made to fit": (
+        in_turn(lambda one: edited(one, 5), lambda one: relinked(one, 5, 5)),
+        6,
+        6,
+    ),
+    "edited, and every link after it made to fit": (
+        in_turn(lambda one: edited(one, 15), lambda one: relinked(one, 15, 31)),
+        12,
+        12,
+    ),
+    "edited, every link made to fit, and the heads between taken away": (
+        in_turn(
+            lambda one: edited(one, 15),
+            lambda one: relinked(one, 15, 31),
+            lambda one: one.change(heads=[]),
+        ),
+        1,
+        1,
+    ),
+    "another link": (lambda one: edited(one, 5, '{"chain":"', '{"chain":"00'), 5, 5),
+    "a link in capitals": (capitals, 5, 5),
+    "no link": (lambda one: edited(one, 5, '{"chain":', '{"chains":'), 5, 5),
+    "a space in between": (lambda one: edited(one, 5, '"tool":', '"tool": '), 5, 5),
+    "a name twice": (lambda one: edited(one, 5, '{"at_ms"', '{"at_ms":1,"at_ms"'), 5, 5),
     "other JSON after it": (lambda one: edited(one, 5, "}\n", "} {}\n"), 5, 5),
     "names swapped": (
-        lambda one: edited(one, 5, '{"record":', '{"seq":5,"record":'),
+        lambda one: edited(one, 5, '"record":', '"seq":5,"record":'),
         5,
         5,
     ),
-    "no JSON": (lambda one: edited(one, 5, '{"record":', "x"), 5, 5),
+    "no JSON": (lambda one: edited(one, 5, '"record":', "x"), 5, 5),
     "another number": (lambda one: edited(one, 5, '"seq":5', '"seq":6'), 5, 5),
     "deleted": (lambda one: cut(one, 5), 5, 5),
     "the first deleted": (lambda one: cut(one, 1), 1, 1),
@@ -76,7 +101,7 @@ TAMPERED: dict[str, tuple[Callable[[Exported], object], int, int]] = {
     "the front cut off where a head was": (lambda one: begun_after(one, 21), 1, 1),
     "everything cut off, as if it was pruned": (lambda one: begun_after(one, 31), 1, 1),
     "a row left out with a proof, and said to be there": (lambda one: disguised(one, 5), 5, 5),
-    "edited, and its head taken away": (in_turn(lambda one: edited(one, 5), headless), 1, 1),
+    "edited, and every head taken away": (in_turn(lambda one: edited(one, 5), headless), 5, 5),
     "the end cut off with the head": (
         in_turn(
             lambda one: cut(one, *range(26, 32)), lambda one: one.change(last_seq=25), headless
@@ -85,7 +110,11 @@ TAMPERED: dict[str, tuple[Callable[[Exported], object], int, int]] = {
         1,
     ),
     "edited behind an older head": (
-        in_turn(lambda one: edited(one, 15), lambda one: headed(one, 0)),
+        in_turn(
+            lambda one: edited(one, 15),
+            lambda one: relinked(one, 15, 31),
+            lambda one: headed(one, 0),
+        ),
         12,
         12,
     ),
@@ -148,13 +177,15 @@ def test_a_part_of_the_log_cannot_be_tampered_with_either(part: Exported) -> Non
         return part.proofs.write_text("".join(lines), encoding="utf-8")
 
     assert [json.loads(row)["seq"] for row in part.lines()] == [4, 8, 12, 16, 20, 24, 28]
-    assert broken(lambda: edited(part, 2)) == (1, 1)
+    assert broken(lambda: edited(part, 2)) == (8, 8)
     assert broken(lambda: cut(part, 2)) == (8, 8)
     assert broken(lambda: gapped(gaps[1:])) == (1, 1)
     assert broken(lambda: gapped(gaps[:-1])) == (31, 31)
     assert broken(lambda: gapped([gaps[0].replace('"level":1', '"level":0'), *gaps[1:]])) == (2, 2)
     zeros = json.dumps({**json.loads(gaps[0]), "hash": "00" * 32}) + "\n"
     assert broken(lambda: gapped([zeros, *gaps[1:]])) == (1, 1)
+    other = json.dumps({**json.loads(gaps[1]), "chain": "00" * 32}) + "\n"
+    assert broken(lambda: gapped([gaps[0], other, *gaps[2:]])) == (4, 4)
 
 
 def test_an_export_without_its_manifest_says_what_to_name(whole: Exported) -> None:
@@ -169,5 +200,5 @@ def test_an_export_without_its_manifest_says_what_to_name(whole: Exported) -> No
 def test_the_stand_alone_verifier_can_be_read_in_five_minutes() -> None:
     lines_of_code = VERIFIER.read_text(encoding="utf-8").splitlines()
 
-    assert len(lines_of_code) <= 265
+    assert len(lines_of_code) <= 270
     assert "mcp_router" not in "".join(one for one in lines_of_code if "import" in one)

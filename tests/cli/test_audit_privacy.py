@@ -110,7 +110,7 @@ def test_content_can_be_read_until_it_is_erased(config: Path) -> None:
     (stored,) = events(config)
     assert stored.record.content_event is not None
     assert (stored.record.principal, stored.record.content_event.why) == ("maya", "she asked")
-    assert "4711" not in (stored.text or "")
+    assert "4711" not in str(stored.line)
 
 
 def test_erasing_is_told_in_words(config: Path) -> None:

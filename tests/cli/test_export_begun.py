@@ -16,6 +16,7 @@ from mcp_router.cli.export_begun import WINDOW, begun
 from mcp_router.cli.export_file import write_export
 from mcp_router.clock import SystemClock
 from mcp_router.domain.selection import EVERYTHING, Selection
+from mcp_router.domain.tree_head import ExportRow
 from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.store import Archive, open_archive, open_store
 from tests.audit.logs import HEADS, LAST, SIGNER, Kept, written
@@ -46,12 +47,12 @@ class Interrupted(Exception):
     """Stands for whatever ends an export."""
 
 
-def pruned_at(rows: Iterator[tuple[int, str]], place: int, url: str) -> Iterator[tuple[int, str]]:
-    for seq, text in rows:
-        if seq == place:
+def pruned_at(rows: Iterator[ExportRow], place: int, url: str) -> Iterator[ExportRow]:
+    for row in rows:
+        if row[0] == place:
             anyio.run(prune, url, 2)
 
-        yield seq, text
+        yield row
 
 
 def export(kept: Kept, output: Path, kind: Format, *, resume: bool, place: int = 0) -> None:
@@ -199,7 +200,7 @@ def test_an_export_that_began_an_hour_ago_goes_on_with_the_times_of_then(
     )
 
 
-def cut_short(archive: Archive, chosen: Selection, rows: int) -> Iterator[tuple[int, str]]:
+def cut_short(archive: Archive, chosen: Selection, rows: int) -> Iterator[ExportRow]:
     for number, row in enumerate(archive.rows(chosen)):
         if number == rows:
             raise Interrupted

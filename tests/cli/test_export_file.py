@@ -15,12 +15,14 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from mcp_router.audit.export import COLUMNS, Format, TextFormat, row_lines
+from mcp_router.audit.export import COLUMNS, Format, TextFormat, lines
 from mcp_router.canonical import canonical_json, plain
 from mcp_router.cli import export_file
 from mcp_router.cli.export_file import write_export
+from mcp_router.domain.tree_head import ExportRow
 from mcp_router.errors import FileUnusable, MissingExtra
 from tests.audit.test_export import BARE, FULL
+from tests.storage.rows import LINK
 
 ROWS = [
     (
@@ -28,6 +30,7 @@ ROWS = [
         canonical_json(
             plain(replace(FULL if seq % 3 else BARE, decision_id=f"dec_{seq}", at_ms=seq))
         ),
+        LINK,
     )
     for seq in range(1, 13)
 ]
@@ -40,7 +43,7 @@ class Interrupted(Exception):
 
 
 def export(
-    output: Path, kind: Format, rows: list[tuple[int, str]] = ROWS, *, resume: bool = False
+    output: Path, kind: Format, rows: list[ExportRow] = ROWS, *, resume: bool = False
 ) -> list[int]:
     """Write the file and return what was told of its progress."""
     told: list[int] = []
@@ -48,14 +51,14 @@ def export(
     return told
 
 
-def until(place: int) -> Iterator[tuple[int, str]]:
+def until(place: int) -> Iterator[ExportRow]:
     yield from itertools.islice(ROWS, place)
     raise Interrupted
 
 
-def parquet_rows(output: Path) -> list[tuple[int, str]]:
+def parquet_rows(output: Path) -> list[ExportRow]:
     table = parquet.read_table(output, columns=["seq", "record"])
-    return [(one["seq"], one["record"]) for one in table.to_pylist()]
+    return [(one["seq"], one["record"], LINK) for one in table.to_pylist()]
 
 
 @pytest.mark.parametrize("kind", TEXT)
@@ -63,7 +66,7 @@ def test_an_export_cut_off_at_any_byte_goes_on_to_the_same_file(
     kind: TextFormat, tmp_path: Path
 ) -> None:
     output = tmp_path / "log"
-    whole = "".join(row_lines(ROWS, kind)).encode()
+    whole = "".join(lines(ROWS, kind)).encode()
 
     for cut in range(0, len(whole) + 1, 97):
         output.write_bytes(whole[:cut])
@@ -76,7 +79,7 @@ def test_what_is_not_the_beginning_of_the_log_is_refused_and_left_alone(
     kind: TextFormat, tmp_path: Path
 ) -> None:
     output = tmp_path / "log"
-    whole = "".join(row_lines(ROWS, kind)).encode()
+    whole = "".join(lines(ROWS, kind)).encode()
 
     for foreign in (whole.replace(b"dec_2", b"dec_9"), whole + b"more", whole[5:40], b"x"):
         output.write_bytes(foreign)
@@ -138,7 +141,7 @@ def test_parquet_refuses_a_foreign_beginning_and_leaves_it(tmp_path: Path) -> No
     export(output, Format.PARQUET)
     kept = output.read_bytes()
 
-    for foreign in (ROWS[1:], ROWS[:4], [(1, ROWS[1][1]), *ROWS[1:]]):
+    for foreign in (ROWS[1:], ROWS[:4], [(1, *ROWS[1][1:]), *ROWS[1:]]):
         with pytest.raises(FileUnusable, match="not the beginning"):
             export(output, Format.PARQUET, foreign, resume=True)
 
@@ -217,7 +220,7 @@ def test_pandas_reads_the_same_calls_from_all_three_formats(tmp_path: Path) -> N
 
 def test_a_spreadsheet_reads_the_csv_without_running_anything(tmp_path: Path) -> None:
     text = canonical_json(plain(replace(FULL, customer_id=FORMULA, ticket_id='a, "b"\nc')))
-    export(tmp_path / "log.csv", Format.CSV, [(1, text)])
+    export(tmp_path / "log.csv", Format.CSV, [(1, text, LINK)])
 
     with (tmp_path / "log.csv").open(encoding="utf-8", newline="") as file:
         (row,) = csv.DictReader(file, dialect="excel", strict=True)
@@ -250,7 +253,7 @@ def test_without_pyarrow_the_extra_is_named(
     assert "mcp-support-router[parquet]" in refused.value.advice
 
 
-def piece_by_piece(output: Path, rows: Iterator[tuple[int, str]], *, resume: bool = False) -> None:
+def piece_by_piece(output: Path, rows: Iterator[ExportRow], *, resume: bool = False) -> None:
     """Export until it is interrupted."""
     with pytest.raises(Interrupted):
         write_export(rows, Format.PARQUET, output, resume=resume, advance=id)

@@ -112,7 +112,7 @@ async def test_every_call_leaves_one_record(sandbox: Sandbox, tmp_path: Path) ->
     assert first["record"]["event"]["change"] == "released"
     assert [line["seq"] for line in exported] == [1, 2, 3, 4, 5]
     assert [line["record"]["outcome"] for line in calls] == ["ok", "error", "error", "dry_run"]
-    assert all(set(line) == {"record", "seq"} for line in exported)
+    assert all(set(line) == {"chain", "record", "seq"} for line in exported)
     assert all(None not in line["record"].values() for line in exported)
 
 
@@ -133,7 +133,7 @@ async def test_the_database_refuses_to_change_a_record_or_delete_an_action(
 
 def export(storage: str) -> str:
     with open_archive(storage) as archive:
-        return "".join(lines(archive.records(), Format.JSONL))
+        return "".join(lines(archive.rows(), Format.JSONL))
 
 
 def table(storage: str, statement: str) -> list[object]:

@@ -1,9 +1,13 @@
 """Rows for tests of the stores and of what stands on them, no two fields alike."""
 
+from mcp_router.canonical import canonical_json, plain
 from mcp_router.domain.action import Action, ActionState, Strategy
-from mcp_router.domain.record import Record
-from mcp_router.domain.tree_head import LogKey, SignedHead, TreeHead
+from mcp_router.domain.record import Record, StoredRecord
+from mcp_router.domain.tree_head import ExportRow, LogKey, SignedHead, TreeHead
 from mcp_router.testing.clock import NOON_MS
+
+LINK = bytes(range(32))
+"""The link of every row that is exported without having been in a log."""
 
 
 def action(
@@ -78,3 +82,8 @@ def signed_head(size: int, chain: bytes, *, previous: int = 0) -> SignedHead:
         frontier=("ff", "00"),
         consistency=("11",),
     )
+
+
+def export_rows(*stored: StoredRecord) -> list[ExportRow]:
+    """Return records as rows that an export takes, all of them with one link."""
+    return [(one.seq, canonical_json(plain(one.record)), LINK) for one in stored]

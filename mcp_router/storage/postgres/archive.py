@@ -10,7 +10,7 @@ from psycopg.rows import DictRow, dict_row
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
 from mcp_router.domain.selection import EVERYTHING, Selection
-from mcp_router.domain.tree_head import KeptRow, Link, LogKey, SignedHead
+from mcp_router.domain.tree_head import ExportRow, KeptRow, Link, LogKey, SignedHead
 from mcp_router.storage.heads import HEADS, KEYS, ROWS, read_head, read_key, read_row
 from mcp_router.storage.postgres.database import (
     CONNECT_TIMEOUT_S,
@@ -66,8 +66,8 @@ class Archive:
         Raises:
             StorageUnavailable: the database is no store of the router, or is gone.
         """
-        for seq, text in self.rows(selection or Selection(tenant=tenant, since_ms=since_ms)):
-            yield read_record(seq, text)
+        for seq, text, chain in self.rows(selection or Selection(tenant=tenant, since_ms=since_ms)):
+            yield read_record(seq, text, chain)
 
     def rows(
         self,
@@ -75,8 +75,8 @@ class Archive:
         *,
         after: int | None = None,
         last: int | None = None,
-    ) -> Iterator[tuple[int, str]]:
-        """Yield place and text of each selected record in order, unread: as the log keeps them.
+    ) -> Iterator[ExportRow]:
+        """Yield the row of each selected record in order, unread: as the log keeps it.
 
         They begin after the place `after`, by default after what was pruned. After the place
         `last` nothing is wanted.
@@ -89,11 +89,11 @@ class Archive:
         # By place and not with a cursor: an export may take long, and a transaction that stays
         # open for all of it would keep the whole database from being vacuumed.
         while rows := self._rows(
-            f"SELECT seq, record FROM decisions WHERE seq > %s AND {_SELECTED} "  # noqa: S608  # ours
+            f"SELECT seq, record, chain FROM decisions WHERE seq > %s AND {_SELECTED} "  # noqa: S608  # ours
             "AND (%s::bigint IS NULL OR seq <= %s) ORDER BY seq LIMIT %s",
             (done, *_values(selection), last, last, _EXPORT_BATCH),
         ):
-            yield from ((row["seq"], row["record"]) for row in rows)
+            yield from ((row["seq"], row["record"], row["chain"]) for row in rows)
             done = rows[-1]["seq"]
 
     def count(self, tenant: str | None = None, *, selection: Selection | None = None) -> int:

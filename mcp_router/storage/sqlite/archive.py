@@ -11,7 +11,7 @@ from mcp_router.canonical import encodable
 from mcp_router.domain.action import Action, ActionEvent, ActionState
 from mcp_router.domain.record import StoredRecord
 from mcp_router.domain.selection import EVERYTHING, Selection
-from mcp_router.domain.tree_head import KeptRow, Link, LogKey, SignedHead
+from mcp_router.domain.tree_head import ExportRow, KeptRow, Link, LogKey, SignedHead
 from mcp_router.errors import StorageUnavailable
 from mcp_router.storage.heads import HEADS, KEYS, ROWS, read_head, read_key, read_row
 from mcp_router.storage.owner import ThisHost
@@ -75,8 +75,8 @@ class Archive:
         Raises:
             StorageUnavailable: the file is no store of the router.
         """
-        for seq, text in self.rows(selection or Selection(tenant=tenant, since_ms=since_ms)):
-            yield read_record(seq, text)
+        for seq, text, chain in self.rows(selection or Selection(tenant=tenant, since_ms=since_ms)):
+            yield read_record(seq, text, chain)
 
     def rows(
         self,
@@ -84,30 +84,33 @@ class Archive:
         *,
         after: int | None = None,
         last: int | None = None,
-    ) -> Iterator[tuple[int, str]]:
-        """Yield place and text of each selected record in order, unread: as the log keeps them.
+    ) -> Iterator[ExportRow]:
+        """Yield the row of each selected record in order, unread: as the log keeps it.
 
         They begin after the place `after`, by default after what was pruned. After the place
         `last` nothing is wanted.
 
         Raises:
-            StorageUnavailable: the file is no store of the router, or a row holds no text.
+            StorageUnavailable: the file is no store of the router, or a row is damaged.
         """
         after = self.pruned() if after is None else after
 
         with _coded():
             cursor = self._connection.execute(
-                f"SELECT seq, record FROM decisions WHERE seq > :after AND {_SELECTED} "  # noqa: S608  # ours
+                f"SELECT seq, record, chain FROM decisions WHERE seq > :after AND {_SELECTED} "  # noqa: S608  # ours
                 "AND (:last IS NULL OR seq <= :last) ORDER BY seq",
                 {**asdict(selection), "after": after, "last": last},
             )
             cursor.row_factory = None  # plain tuples: a million rows pass through here
 
-            for seq, text in cursor:
+            for seq, text, chain in cursor:
                 if not (isinstance(text, str) and (text.isascii() or encodable(text))):
                     raise unreadable(seq)
 
-                yield seq, text
+                if not isinstance(chain, bytes):
+                    raise unreadable(seq)
+
+                yield seq, text, chain
 
     def count(self, tenant: str | None = None, *, selection: Selection | None = None) -> int:
         """Return how many records `records` will yield at most."""

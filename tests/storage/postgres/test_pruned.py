@@ -79,7 +79,7 @@ async def test_what_an_interrupted_pruning_left_is_no_part_of_the_log(log: str) 
     with open_archive(log) as archive:
         report = verify_store(archive, EVIDENCE)
         assert (report.finding, report.first, report.rows) == (None, HEADS[1] + 1, 7)
-        assert [seq for seq, _ in archive.rows()] == list(range(6, 13))
+        assert [seq for seq, *_ in archive.rows()] == list(range(6, 13))
         assert (archive.count(), archive.lingering()) == (7, 4)
         assert (archive.place("dec_1-b"), archive.place("dec_4-b")) == (0, 11)
 
