@@ -183,6 +183,24 @@ def test_a_key_that_is_rotated_goes_on_to_be_believed(config: Path, tmp_path: Pa
     ]
 
 
+def test_heads_of_a_key_that_was_lost_do_not_break_an_export(config: Path, tmp_path: Path) -> None:
+    key, export, anchor = (tmp_path / name for name in ("key", "log.jsonl", "anchor.jsonl"))
+    ok("audit", "sign", "--config", config)
+    (tmp_path / "audit-key.pem").unlink()
+    anyio.run(_append, log_of(config).url, 14, 15)
+    anchor.write_text(ok("audit", "sign", "--config", config), encoding="utf-8")
+    key.write_text(ok("audit", "key", "--config", config), encoding="utf-8")
+
+    store = run("audit", "verify", "--config", config, "--public-key", key)
+    assert run("audit", "export", "--config", config, "--output", export).exit_code == 0
+
+    assert (store.exit_code, "nobody vouches for" in store.stdout) == (1, True)
+    manifest = json.loads(export.with_name("log.jsonl.manifest.json").read_text(encoding="utf-8"))
+    assert manifest["heads"] == []
+    assert ok("audit", "verify", export, "--public-key", key, "--anchor", anchor)
+    assert stand_alone(export, key, anchor).startswith("whole: 16 rows")
+
+
 def test_what_is_pruned_leaves_heads_and_a_log_that_verifies(config: Path, tmp_path: Path) -> None:
     old, key = tmp_path / "anchor.jsonl", tmp_path / "key"
     key.write_text(ok("audit", "key", "--config", config), encoding="utf-8")
