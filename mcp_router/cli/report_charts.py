@@ -95,8 +95,8 @@ def pairs(
             )
 
     return (
-        f'<svg class="chart" viewBox="0 0 1000 {len(rows) * height + 4}" role="img" '
-        f'aria-label="{escape(title)}">{"".join(drawn)}</svg>'
+        f'<div class="scroll"><svg class="chart" viewBox="0 0 1000 {len(rows) * height + 4}" '
+        f'role="img" aria-label="{escape(title)}">{"".join(drawn)}</svg></div>'
     )
 
 

@@ -28,7 +28,8 @@ p { margin: 4px 0; }
 .pair > * { min-width: 0; }
 figure { margin: 14px 0 0; padding: 14px 16px 8px; background: var(--card);
   border: 1px solid var(--rule); border-radius: 8px; }
-figure header { display: flex; justify-content: space-between; gap: 12px; align-items: baseline; }
+figure header { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 2px 12px;
+  align-items: baseline; }
 .chart { display: block; width: 100%; height: auto; margin-top: 8px; }
 .chart text { fill: var(--soft); font-size: 11px; font-variant-numeric: tabular-nums; }
 .chart .name { fill: var(--ink); font-size: 13px; }
@@ -41,6 +42,7 @@ figure header { display: flex; justify-content: space-between; gap: 12px; align-
 .legend span { display: inline-flex; align-items: center; gap: 6px; }
 .mark { width: 10px; height: 10px; }
 .scroll { overflow-x: auto; margin-top: 8px; }
+.scroll > .chart { min-width: 640px; margin-top: 0; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums;
   font-size: 14px; }
 th { text-align: right; font-weight: 500; color: var(--soft); font-size: 12.5px;
@@ -50,6 +52,7 @@ td { text-align: right; padding: 6px 0 6px 14px; border-bottom: 1px solid var(--
 th:first-child, td:first-child { text-align: left; padding-left: 0; max-width: 300px;
   overflow: hidden; text-overflow: ellipsis; }
 main > .scroll th:first-child { width: 210px; }
+td .soft { display: block; font-size: 12.5px; line-height: 1.35; white-space: normal; }
 td.text, th.text { text-align: left; max-width: 130px; overflow: hidden; text-overflow: ellipsis; }
 td.bar { width: 92px; }
 tr.all td { font-weight: 600; border-bottom: none; }

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import anyio
 import httpx2
 import pytest
 from mcp import Client
@@ -20,7 +21,9 @@ from tests.end_to_end.child import Child, child, introduced
 from tests.end_to_end.harness import (
     LEGACY,
     MODERN,
+    Arguments,
     Place,
+    Reply,
     call,
     comments,
     old_ticket,
@@ -236,14 +239,26 @@ async def test_a_killed_server_has_kept_what_it_told_and_the_next_one_finds_out_
     assert action_states(place) == [("sending", 1), ("succeeded", 1)]
 
     async with introduced(place) as server:
-        found = await server.call("reply_to_ticket", reply)
+        found = await settled(server, reply)
         again = await server.call("reply_to_ticket", reply)
         close_stdin(server)
         assert (await server.ended()).code == 0
 
-    assert [found["outcome"], again["outcome"]] == ["succeeded", "replayed"]
+    # Replayed where the server's own reconciler has found it out first.
+    assert found["outcome"] in ("succeeded", "replayed")
+    assert again["outcome"] == "replayed"
     assert action_states(place) == [("succeeded", 1), ("succeeded", 1)]
     assert [one.body for one in comments(sandbox, cut_short)] == ["On its way."]
+
+
+async def settled(server: Child, reply: Arguments) -> Reply:
+    """Call until the reconciler, which may be looking into it just then, has let go of it."""
+    with anyio.fail_after(30):
+        while True:
+            found = await server.call("reply_to_ticket", reply)
+
+            if found["outcome"] != "in_progress":
+                return found
 
 
 async def test_two_servers_on_one_database_have_one_effect_for_one_key(

@@ -29,6 +29,7 @@ from tests.end_to_end.harness import (
 from tests.served import served
 
 SHORT_MS = 50
+SELDOM = {"reconcile_every_s": 60.0}  # so that only the caller finds out
 
 
 @contextmanager
@@ -117,7 +118,7 @@ async def test_a_write_that_cannot_be_settled_says_so_and_is_found_out_about_lat
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     ticket_id = old_ticket(sandbox)
-    place = settle(tmp_path, sandbox)
+    place = settle(tmp_path, sandbox, ledger=SELDOM)
     reply = {"ticket_id": ticket_id, "body": "On its way.", "idempotency_key": unique("key")}
     sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=1, method="PUT"))
     told: dict[str, object] = {}
@@ -150,7 +151,7 @@ async def test_a_write_lost_while_the_database_is_locked_is_told_as_unknown(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     ticket_id = old_ticket(sandbox)
-    place = settle(tmp_path, sandbox, patience_s=BRIEF_S)
+    place = settle(tmp_path, sandbox, patience_s=BRIEF_S, ledger=SELDOM)
     reply = {"ticket_id": ticket_id, "body": "On its way.", "idempotency_key": unique("key")}
     sandbox.zendesk.faults.add(Fault(kind=FaultKind.SLOW, delay_s=20, method="PUT"))
     told: dict[str, object] = {}
