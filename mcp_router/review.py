@@ -55,6 +55,13 @@ class Review:
 
             return None
 
+    def peek(self, form: type[_Form], path: YamlPath) -> _Form | None:
+        """Return the part at `path` as `form`, or None; what is wrong with it is told elsewhere."""
+        try:
+            return form.model_validate(self.document.at(path))
+        except ValidationError:
+            return None
+
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return each problem once, in the order of the file."""

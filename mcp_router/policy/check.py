@@ -38,7 +38,7 @@ def check(draft: Draft, review: Review, catalog: Catalog | None = None) -> None:
         check_answers(rule, draft, review)
 
     _check_learning(draft, review)
-    check_order(draft.rules, review)
+    check_order(draft.places, review)
 
     for name in review.names(("tools",)):
         check_tool_name(name, review)

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from mcp_router.domain.policy import locale_tag
 from mcp_router.policy.draft import Part
-from mcp_router.policy.draft_rules import RuleForm, WhenForm
+from mcp_router.policy.draft_rules import PlaceForm, WhenForm
 from mcp_router.review import Review
 
 
-def check_order(rules: Sequence[Part[RuleForm]], review: Review) -> None:
+def check_order(rules: Sequence[Part[PlaceForm]], review: Review) -> None:
     """Check that ids are unique, that every rule can be reached, and that no call falls through."""
     for index, rule in enumerate(rules):
         earlier = rules[:index]
@@ -33,12 +33,12 @@ def check_order(rules: Sequence[Part[RuleForm]], review: Review) -> None:
         )
 
 
-def _asks_nothing(rule: Part[RuleForm]) -> bool:
+def _asks_nothing(rule: Part[PlaceForm]) -> bool:
     """Return whether the rule takes every completion that reaches it."""
     return all(value is None for _, value in rule.form.when or WhenForm())
 
 
-def _covers(earlier: Sequence[Part[RuleForm]], rule: Part[RuleForm]) -> list[str]:
+def _covers(earlier: Sequence[Part[PlaceForm]], rule: Part[PlaceForm]) -> list[str]:
     """Return the rules that together take every call that this one asks for, if there are any."""
     narrow = rule.form.when or WhenForm()
     left = None if narrow.intent is None else set(narrow.intent)

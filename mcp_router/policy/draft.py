@@ -13,7 +13,7 @@ from mcp_router.domain.learning import LearningMode
 from mcp_router.domain.policy import FallbackOrder, PoolStrategy
 from mcp_router.marked_yaml import YamlPath, YamlValue
 from mcp_router.policy.cases import CasePart, case_parts
-from mcp_router.policy.draft_rules import DefaultLimitsForm, RuleForm, ToolForm
+from mcp_router.policy.draft_rules import DefaultLimitsForm, PlaceForm, RuleForm, ToolForm
 from mcp_router.policy.draft_words import (
     MAX_PARTS,
     Budget,
@@ -176,7 +176,10 @@ class Part(Generic[_F]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """The parts that could be read; what is missing here is among the review's problems."""
+    """The parts that could be read; what is missing here is among the review's problems.
+
+    `places` are of the rules whose id and conditions could be read, if nothing else of them.
+    """
 
     head: HeadForm | None
     limits: DefaultLimitsForm | None
@@ -185,6 +188,7 @@ class Draft:
     intents: tuple[Part[IntentForm], ...]
     pools: tuple[Part[PoolForm], ...]
     rules: tuple[Part[RuleForm], ...]
+    places: tuple[Part[PlaceForm], ...]
     tools: tuple[Part[ToolForm], ...]
     cases: tuple[CasePart, ...]
 
@@ -204,6 +208,7 @@ def read_draft(review: Review) -> Draft:
         intents=tuple(_parts(review, IntentForm, "intents")),
         pools=tuple(_parts(review, PoolForm, "pools")),
         rules=tuple(_rules(review)),
+        places=tuple(_places(review)),
         tools=tuple(_parts(review, ToolForm, "tools")),
         cases=tuple(case_parts(review, "tests")),
     )
@@ -223,10 +228,24 @@ def _parts(review: Review, form: type[_F], section: str) -> Iterator[Part[_F]]:
 
 
 def _rules(review: Review) -> Iterator[Part[RuleForm]]:
+    for path in _paths(review):
+        form = review.read(RuleForm, path)
+
+        if form is not None:
+            yield Part(name=form.id, path=path, form=form)
+
+
+def _places(review: Review) -> Iterator[Part[PlaceForm]]:
+    for path in _paths(review):
+        form = review.peek(PlaceForm, path)
+
+        if form is not None:
+            yield Part(name=form.id, path=path, form=form)
+
+
+def _paths(review: Review) -> Iterator[YamlPath]:
+    """Yield where the rules are."""
     rules = review.document.at(("rules",))
 
     for index in range(min(len(rules), MAX_PARTS) if isinstance(rules, list) else 0):
-        form = review.read(RuleForm, ("rules", index))
-
-        if form is not None:
-            yield Part(name=form.id, path=("rules", index), form=form)
+        yield ("rules", index)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, Strict
+from pydantic import ConfigDict, Field, Strict
 
 from mcp_router.domain.guardrails import ConfidenceSource
 from mcp_router.policy.draft_words import (
@@ -239,6 +239,15 @@ class RuleForm(Form):
     cache: CacheForm | None = Field(
         default=None, description="whether answers may be given again, and for how long"
     )
+
+
+class PlaceForm(Form):
+    """Which completions a rule takes, whatever else of it is wrong."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: Id
+    when: WhenForm | None = None
 
 
 class ToolForm(Form):

@@ -116,6 +116,24 @@ def test_two_rules_can_take_all_of_a_third_between_them() -> None:
     ]
 
 
+def test_a_rule_takes_all_of_another_whatever_else_is_wrong_with_either() -> None:
+    text = changed("when: {intent: dispute}", "when: {confidence_at_least: 0.5}")
+    text = text.replace("    limits: {budget_usd: 0.2,", "    limits: {budget_usd: x,")
+    text = text.replace("    pool: cheap\n", "    pool: cheap\n    cache: {}\n")
+
+    assert problems(text) == [
+        "33:26: rules[0].limits.budget_usd: expected a number",
+        "34:5: rules[1]: expected a rule that can be reached; disputes above takes all of it",
+        "38:12: rules[1].cache: expected the key `ttl_s`, which is missing",
+    ]
+
+
+def test_of_a_rule_whose_conditions_are_wrong_nothing_is_said() -> None:
+    assert problems(changed("when: {intent: dispute}", "when: {customer_teir: gold}")) == [
+        "31:12: rules[0].when: expected a known key; did you mean `customer_tier`?"
+    ]
+
+
 @pytest.mark.parametrize(
     ("signal", "low", "high"),
     [
