@@ -154,7 +154,7 @@ async def test_an_action_may_begin_with_its_send_on_disk_in_one_commit(
     assert timeless(await actions.by_key("acme", "key-1")) == timeless(wanted)
 
 
-@pytest.mark.parametrize("state", set(ActionState) - INITIAL)
+@pytest.mark.parametrize("state", sorted(set(ActionState) - INITIAL))
 async def test_no_action_begins_in_the_middle(
     actions: ActionTable, state: ActionState, url: str
 ) -> None:
